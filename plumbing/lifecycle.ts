@@ -1,0 +1,83 @@
+import { ConfigurationError } from './environment.ts';
+import { createLog, type Logger } from './log.ts';
+
+export interface Service {
+  log: Logger;
+  /** Finishes what is in hand and lets go of every connection. */
+  close(): Promise<void>;
+}
+
+/** After this many milliseconds a stop is forced. Below PM2's `kill_timeout`, so that the reason still reaches the log. */
+const STOP_DEADLINE = 25_000;
+
+/**
+ * The life of a service process: start, tell PM2, wait for a signal, stop gracefully.
+ * A start that fails ends in one sentence and status 1; so does an error nobody handled, after it is logged.
+ */
+export async function runService(name: string, start: () => Promise<Service>): Promise<void> {
+  let service: Service;
+  try {
+    service = await start();
+  } catch (error) {
+    fail(name, error);
+  }
+  const { log } = service;
+
+  let stopping = false;
+  const stop = async (reason: string, status: number) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ reason }, 'stopping');
+    setTimeout(() => {
+      log.fatal({ after_ms: STOP_DEADLINE }, 'not stopped in time, leaving');
+      exit(log, 1);
+    }, STOP_DEADLINE).unref();
+    try {
+      await service.close();
+      log.info('stopped');
+      exit(log, status);
+    } catch (error) {
+      log.fatal({ err: error }, 'could not stop cleanly');
+      exit(log, 1);
+    }
+  };
+  process.on('SIGINT', () => stop('SIGINT', 0));
+  process.on('SIGTERM', () => stop('SIGTERM', 0));
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'an error that nobody handled');
+    stop('uncaught exception', 1);
+  });
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'a rejection that nobody handled');
+    stop('unhandled rejection', 1);
+  });
+  log.info('ready');
+  process.send?.('ready'); // PM2's wait_ready
+}
+
+function fail(name: string, error: unknown): never {
+  if (error instanceof ConfigurationError) {
+    process.stderr.write(`${name}: ${error.message}\n`);
+    process.exit(1);
+  }
+  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code === 'EADDRINUSE') {
+    process.stderr.write(
+      `${name}: port ${port} of ${address} is taken. Stop what listens there, or choose another port in .env.\n`,
+    );
+    process.exit(1);
+  }
+  const log = createLog(name, 'info');
+  log.fatal({ err: error }, 'could not start');
+  exit(log, 1);
+}
+
+function exit(log: Logger, status: number): never {
+  try {
+    log.flush(() => process.exit(status));
+  } catch {
+    process.exit(status);
+  }
+  setTimeout(() => process.exit(status), 1000);
+  return undefined as never;
+}

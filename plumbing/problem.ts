@@ -1,0 +1,67 @@
+import { STATUS_CODES } from 'node:http';
+import type { Context, Middleware } from 'koa';
+import type { Logger } from './log.ts';
+
+interface ProblemDetails {
+  /** What happened, which value, and what to do: shown to the client as it is. */
+  detail: string;
+  /** Last part of the problem's `type` URI; without one the type is `about:blank` (RFC 9457, section 4.2.1). */
+  kind?: string;
+  /** Every field that is wrong, together. */
+  errors?: { field: string; detail: string }[];
+  headers?: Record<string, string>;
+}
+
+/** An error for `throw` that the client gets as RFC 9457 problem details. */
+export function problem(status: number, details: ProblemDetails): Error {
+  return Object.assign(new Error(details.detail), { status, expose: status !== 500, problem: details });
+}
+
+/** The body of an answer with that problem. */
+export function problemBody(status: number, { kind, detail, errors }: ProblemDetails): string {
+  return JSON.stringify({
+    type: kind ? `urn:crud-master:problem:${kind}` : 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    ...(errors && { errors }),
+  });
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Answers with problem details; `detail` is all that the client learns. */
+export function answerProblem(ctx: Context, status: number, details: ProblemDetails): void {
+  ctx.status = status;
+  if (details.headers) ctx.set(details.headers);
+  ctx.body = problemBody(status, details);
+  ctx.set('Content-Type', PROBLEM_TYPE);
+}
+
+/**
+ * The one place where errors become answers, and where an empty 404, 405 or 501 gets its problem details.
+ * Only errors that say `expose` tell the client their message; everything else is logged and answered 500.
+ */
+export function problems(log: Logger): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = thrown as Error & { status?: number; expose?: boolean; problem?: ProblemDetails };
+      if (error.expose && error.status) {
+        answerProblem(ctx, error.status, error.problem ?? { detail: error.message });
+      } else {
+        log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
+        answerProblem(ctx, 500, {
+          detail: 'The request could not be completed because of an error on our side. Try again later.',
+        });
+      }
+      return;
+    }
+    if (ctx.respond === false || ctx.body || ctx.headerSent) return;
+    if (ctx.status === 404) answerProblem(ctx, 404, { detail: `There is nothing at ${ctx.path}.` });
+    else if (ctx.status === 405)
+      answerProblem(ctx, 405, { detail: `${ctx.method} is not possible here. Possible: ${ctx.response.get('Allow')}.` });
+    else if (ctx.status === 501) answerProblem(ctx, 501, { detail: `The method ${ctx.method} is not known here.` });
+  };
+}
