@@ -36,6 +36,7 @@ export function answerProblem(ctx: Context, status: number, details: ProblemDeta
   if (details.headers) ctx.set(details.headers);
   ctx.body = problemBody(status, details);
   ctx.set('Content-Type', PROBLEM_TYPE);
+  if (ctx.state.requestId) ctx.set('X-Request-Id', ctx.state.requestId);
 }
 
 /**

@@ -1,0 +1,45 @@
+import { jsonBody } from '@crud-master/plumbing/json-body';
+import { problem } from '@crud-master/plumbing/problem';
+import Router from '@koa/router';
+import type { Middleware } from 'koa';
+import { idempotencyKey, messageId, RecentKeys } from './idempotency.ts';
+import { orderErrors } from './order.ts';
+import type { PublishOrder } from './publisher.ts';
+import type { Trace } from './tracing.ts';
+
+/** Keys whose content a gateway remembers: about 2 MB. */
+const RECENT_KEYS = 20_000;
+
+/** `POST /api/billing`: checked, published, and answered 200 once the broker has the message on disk. */
+export function billingRoutes(publish: PublishOrder, maxBytes: number): Middleware {
+  const recentKeys = new RecentKeys(RECENT_KEYS);
+
+  const router = new Router().post('/api/billing', jsonBody(maxBytes), async (ctx) => {
+    const key = idempotencyKey(ctx.req.headers['idempotency-key']);
+    const content = orderContent(ctx.request.body);
+    const id = messageId(key);
+    if (key !== undefined) recentKeys.hold(id, content);
+
+    await publish({ id, content, trace: ctx.state.trace as Trace });
+    ctx.set('X-Request-Id', ctx.state.requestId);
+    ctx.body = { message: 'Message posted', message_id: id };
+  });
+
+  const routes = router.routes();
+  const otherMethods = router.allowedMethods();
+  return (ctx, next) => routes(ctx as never, () => otherMethods(ctx as never, next));
+}
+
+/** The bytes of the message. Throws 400 for what can never be an order. */
+function orderContent(body: unknown): Buffer {
+  const errors = orderErrors(body);
+  if (errors.length > 0) {
+    const detail = errors.map((error) => `${error.field || 'The body'} ${error.detail}`).join('; ');
+    throw problem(400, { kind: 'invalid-order', detail: `This is not an order: ${detail}.`, errors });
+  }
+  try {
+    return Buffer.from(JSON.stringify(body));
+  } catch {
+    throw problem(400, { kind: 'malformed-json', detail: 'The body is nested too deeply. Send one flat JSON object.' });
+  }
+}

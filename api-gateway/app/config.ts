@@ -1,0 +1,62 @@
+import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { z } from 'zod';
+
+const variables = z.object({
+  API_GATEWAY_PORT: variable.port,
+  API_GATEWAY_LISTEN_HOST: variable.host.prefault('0.0.0.0'),
+  INVENTORY_HOST: variable.host,
+  INVENTORY_PORT: variable.port,
+  INVENTORY_TIMEOUT: variable.milliseconds(5000),
+  PUBLISH_TIMEOUT: variable.milliseconds(1500),
+  RABBITMQ_HOST: variable.host,
+  RABBITMQ_PORT: variable.port,
+  RABBITMQ_VHOST: variable.text,
+  RABBITMQ_GATEWAY_USER: variable.text,
+  RABBITMQ_GATEWAY_PASSWORD: variable.text,
+  BILLING_QUEUE: variable.text,
+  GATEWAY_MAX_HEADER_BYTES: variable.bytes(16_384),
+  GATEWAY_MAX_BODY_BYTES: variable.bytes(10_485_760),
+  GATEWAY_MAX_ORDER_BYTES: variable.bytes(102_400),
+  GATEWAY_HEADERS_TIMEOUT: variable.milliseconds(10_000),
+  GATEWAY_REQUEST_TIMEOUT: variable.milliseconds(30_000),
+  GATEWAY_IDLE_READER_TIMEOUT: variable.milliseconds(30_000),
+  GATEWAY_MAX_CONNECTIONS: variable.count(5000),
+  GATEWAY_MAX_REQUESTS_IN_FLIGHT: variable.count(1000),
+  GATEWAY_MAX_ORDERS_IN_FLIGHT: variable.count(500),
+  LOG_LEVEL: variable.logLevel,
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** Throws a ConfigurationError that names every bad variable. */
+export function loadConfig(environment: Environment) {
+  const env = parseEnvironment(variables, environment);
+  return {
+    logLevel: env.LOG_LEVEL,
+    listen: { host: env.API_GATEWAY_LISTEN_HOST, port: env.API_GATEWAY_PORT },
+    inventory: {
+      origin: `http://${env.INVENTORY_HOST.includes(':') ? `[${env.INVENTORY_HOST}]` : env.INVENTORY_HOST}:${env.INVENTORY_PORT}`,
+      timeout: env.INVENTORY_TIMEOUT,
+    },
+    broker: {
+      host: env.RABBITMQ_HOST,
+      port: env.RABBITMQ_PORT,
+      vhost: env.RABBITMQ_VHOST,
+      user: env.RABBITMQ_GATEWAY_USER,
+      password: env.RABBITMQ_GATEWAY_PASSWORD,
+      queue: env.BILLING_QUEUE,
+      publishTimeout: env.PUBLISH_TIMEOUT,
+      maxInFlight: env.GATEWAY_MAX_ORDERS_IN_FLIGHT,
+    },
+    limits: {
+      headerBytes: env.GATEWAY_MAX_HEADER_BYTES,
+      bodyBytes: env.GATEWAY_MAX_BODY_BYTES,
+      orderBytes: env.GATEWAY_MAX_ORDER_BYTES,
+      headersTimeout: env.GATEWAY_HEADERS_TIMEOUT,
+      requestTimeout: env.GATEWAY_REQUEST_TIMEOUT,
+      idleReaderTimeout: env.GATEWAY_IDLE_READER_TIMEOUT,
+      connections: env.GATEWAY_MAX_CONNECTIONS,
+      requestsInFlight: env.GATEWAY_MAX_REQUESTS_IN_FLIGHT,
+    },
+  };
+}

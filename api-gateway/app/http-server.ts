@@ -1,0 +1,76 @@
+import { createServer, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
+
+export interface ServerLimits {
+  /** Bytes of a request's header. */
+  headerBytes: number;
+  /** Milliseconds a client has for the header of a request. */
+  headersTimeout: number;
+  /** Milliseconds a client has for a whole request. */
+  requestTimeout: number;
+  connections: number;
+}
+
+/** A server that answers also what never becomes a request with problem details. */
+export function createHttpServer(listener: RequestListener, limits: ServerLimits): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersTimeout,
+      requestTimeout: limits.requestTimeout,
+      connectionsCheckingInterval: 500,
+      keepAliveTimeout: 65_000, // longer than what load balancers keep idle connections
+      noDelay: true,
+    },
+    listener,
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const { status, detail } = explain(error.code, limits);
+    refuse(socket, status, detail);
+  });
+  // Counted here, not by `maxConnections`, which closes without a word.
+  let open = 0;
+  server.on('connection', (socket) => {
+    open++;
+    socket.once('close', () => open--);
+    if (open > limits.connections) refuse(socket, 503, 'Too many connections are open. Try again in a second.');
+  });
+  server.on('connect', (_request, socket: Socket) =>
+    refuse(socket, 400, 'This is not a forward proxy: CONNECT is not possible here.'),
+  );
+  return server;
+}
+
+function explain(code: string | undefined, limits: ServerLimits): { status: number; detail: string } {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, detail: `The header is larger than ${limits.headerBytes} bytes.` };
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return { status: 413, detail: 'The chunk extensions are too large.' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        detail: `The request was not complete within ${limits.headersTimeout} ms for its header and ${limits.requestTimeout} ms in all.`,
+      };
+    default:
+      return { status: 400, detail: 'This is not a valid HTTP request.' };
+  }
+}
+
+function refuse(socket: Socket & { _httpMessage?: ServerResponse }, status: number, detail: string): void {
+  if (!socket.writable || socket._httpMessage?.headersSent) return void socket.destroy();
+  const body = problemBody(status, { detail });
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `Content-Type: ${PROBLEM_TYPE}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...(status === 503 ? ['Retry-After: 1'] : []),
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+    () => socket.destroy(),
+  );
+}

@@ -1,0 +1,195 @@
+import type { Logger } from '@crud-master/plumbing/log';
+import { problem } from '@crud-master/plumbing/problem';
+import type { ConfirmChannel, Message } from 'amqplib/callback_api.js';
+import type { BrokerLink } from './broker.ts';
+import { ORDERS_EXCHANGE } from './topology.ts';
+import type { Trace } from './tracing.ts';
+
+export interface OrderMessage {
+  id: string;
+  content: Buffer;
+  trace: Trace;
+}
+
+/** Resolves once the broker has confirmed the message; rejects with a 503 problem whose `type` says what is known of it. */
+export type PublishOrder = (message: OrderMessage) => Promise<void>;
+
+export interface PublisherOptions {
+  queue: string;
+  /** Milliseconds that the broker has to confirm a message. */
+  publishTimeout: number;
+  /** Messages that may wait for their confirms at the same time. */
+  maxInFlight: number;
+}
+
+interface Waiting {
+  settle: (refusal?: Error) => void;
+  returned: boolean;
+  overdue: boolean;
+}
+
+/** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one. */
+const CHANNEL_PATIENCE = 5000;
+
+/**
+ * Publishes orders with confirms that do not wait for each other.
+ *
+ * Nothing is kept for later: what the broker does not take now is refused now, so that a refused order is never stored
+ * behind the client's back, and a long outage costs no memory. While a confirm is overdue the broker counts as away,
+ * and further orders are refused at once; the late confirm ends that.
+ */
+export class Publisher {
+  #channel: ConfirmChannel | undefined;
+  #blocked = false;
+  #closing = false;
+  #overdue = 0;
+  /** The messages not confirmed yet, by id: a client may send one id twice at the same time. */
+  readonly #waiting = new Map<string, Waiting[]>();
+  #inFlight = 0;
+  readonly #link: BrokerLink;
+  readonly #options: PublisherOptions;
+  readonly #log: Logger;
+
+  constructor(link: BrokerLink, options: PublisherOptions, log: Logger) {
+    this.#link = link;
+    this.#options = options;
+    this.#log = log;
+    link.on('open', (channel) => this.#use(channel));
+    link.on('lost', () => {
+      this.#channel = undefined;
+      this.#blocked = false;
+    });
+    link.on('blocked', (reason) => {
+      this.#blocked = true;
+      log.warn({ reason }, 'broker is out of memory or disk');
+    });
+    link.on('unblocked', () => {
+      this.#blocked = false;
+    });
+  }
+
+  publish: PublishOrder = ({ id, content, trace }) =>
+    new Promise((resolve, reject) => {
+      const channel = this.#channel;
+      const refusal = this.#refusal();
+      if (refusal || !channel) return reject(refusal);
+
+      const waiting: Waiting = {
+        returned: false,
+        overdue: false,
+        settle: (refusal) => {
+          clearTimeout(deadline);
+          if (refusal) reject(refusal);
+          else resolve();
+        },
+      };
+      const deadline = setTimeout(() => this.#passDeadline(waiting, channel), this.#options.publishTimeout);
+      this.#add(id, waiting);
+
+      const confirmed = (error: Error | null) => {
+        this.#remove(id, waiting);
+        if (!error) waiting.settle(waiting.returned ? problems.missingQueue() : undefined);
+        else waiting.settle(error.message === 'message nacked' ? problems.full() : problems.unknown());
+      };
+      try {
+        channel.publish(
+          ORDERS_EXCHANGE,
+          this.#options.queue,
+          content,
+          {
+            messageId: id,
+            contentType: 'application/json',
+            persistent: true,
+            mandatory: true,
+            timestamp: Math.floor(Date.now() / 1000),
+            headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
+          },
+          confirmed,
+        );
+      } catch {
+        this.#remove(id, waiting); // the channel is closing: nothing was sent
+        waiting.settle(problems.unreachable());
+      }
+    });
+
+  /** Refuses new messages and waits for the confirms of those under way, at most `publishTimeout`. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const end = Date.now() + this.#options.publishTimeout;
+    while (this.#inFlight > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.#link.close();
+  }
+
+  #use(channel: ConfirmChannel): void {
+    this.#channel = channel;
+    channel.on('return', (message: Message) => {
+      for (const waiting of this.#waiting.get(message.properties.messageId) ?? []) waiting.returned = true;
+    });
+  }
+
+  #refusal(): Error | undefined {
+    if (this.#closing || !this.#channel) return problems.unreachable();
+    if (this.#blocked) return problems.blocked();
+    if (this.#overdue > 0) return problems.silent();
+    if (this.#inFlight >= this.#options.maxInFlight) return problems.overloaded();
+    return undefined;
+  }
+
+  #passDeadline(waiting: Waiting, channel: ConfirmChannel): void {
+    waiting.overdue = true;
+    this.#overdue++;
+    waiting.settle(problems.unknown());
+    if (this.#overdue > 1) return;
+    this.#log.warn({ after_ms: this.#options.publishTimeout }, 'broker does not confirm, refusing orders until it does');
+    setTimeout(() => {
+      if (this.#overdue > 0 && this.#channel === channel) this.#link.replaceChannel('a confirm is overdue');
+    }, CHANNEL_PATIENCE).unref();
+  }
+
+  #add(id: string, waiting: Waiting): void {
+    this.#inFlight++;
+    const same = this.#waiting.get(id);
+    if (same) same.push(waiting);
+    else this.#waiting.set(id, [waiting]);
+  }
+
+  #remove(id: string, waiting: Waiting): void {
+    this.#inFlight--;
+    if (waiting.overdue) this.#overdue--;
+    const same = this.#waiting.get(id)?.filter((other) => other !== waiting) ?? [];
+    if (same.length > 0) this.#waiting.set(id, same);
+    else this.#waiting.delete(id);
+  }
+}
+
+const refused = (kind: string, detail: string) => problem(503, { kind, detail, headers: { 'Retry-After': '1' } });
+
+const problems = {
+  unreachable: () =>
+    refused(
+      'broker-unreachable',
+      'Orders cannot be taken at the moment: the message broker is not connected. This order was not taken. Try again in a second.',
+    ),
+  silent: () =>
+    refused(
+      'broker-unreachable',
+      'Orders cannot be taken at the moment: the message broker does not answer. This order was not taken. Try again in a second.',
+    ),
+  blocked: () =>
+    refused(
+      'broker-blocked',
+      'Orders cannot be taken at the moment: the message broker is out of memory or disk. This order was not taken. Try again later.',
+    ),
+  full: () => refused('queue-full', 'The order queue is full. This order was not taken. Try again later.'),
+  missingQueue: () =>
+    refused(
+      'queue-missing',
+      'The order queue does not exist at the moment. This order was not taken. Try again in a few seconds.',
+    ),
+  overloaded: () => refused('overloaded', 'Too many orders are under way. This order was not taken. Try again in a second.'),
+  unknown: () =>
+    refused(
+      'outcome-unknown',
+      'The message broker did not say whether it took this order. Send it again with the same Idempotency-Key: it will be stored once. Without such a key, see whether it was stored first.',
+    ),
+};
