@@ -1,0 +1,50 @@
+import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { z } from 'zod';
+
+const variables = z.object({
+  INVENTORY_HOST: variable.host,
+  INVENTORY_PORT: variable.port,
+  INVENTORY_LISTEN_HOST: variable.host.optional(),
+  INVENTORY_BODY_LIMIT: variable.bytes(1_048_576),
+  // Longer than the gateway's, which adds a few fields to the header that it forwards
+  INVENTORY_HEADER_LIMIT: variable.bytes(32_768),
+  INVENTORY_HEADERS_TIMEOUT: variable.milliseconds(10_000),
+  INVENTORY_REQUEST_TIMEOUT: variable.milliseconds(30_000),
+  MOVIES_DB_HOST: variable.host,
+  MOVIES_DB_PORT: variable.port,
+  MOVIES_DB_NAME: variable.text,
+  MOVIES_DB_USER: variable.text,
+  MOVIES_DB_PASSWORD: variable.text,
+  MOVIES_DB_CONNECTIONS: variable.count(10),
+  // Together below the gateway's INVENTORY_TIMEOUT, so that the client learns that it is the database
+  MOVIES_DB_CONNECT_TIMEOUT: variable.milliseconds(1500),
+  MOVIES_DB_QUERY_TIMEOUT: variable.milliseconds(3000),
+  LOG_LEVEL: variable.logLevel,
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** Throws a ConfigurationError that names every bad variable. */
+export function loadConfig(environment: Environment) {
+  const env = parseEnvironment(variables, environment);
+  return {
+    logLevel: env.LOG_LEVEL,
+    listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
+    bodyLimit: env.INVENTORY_BODY_LIMIT,
+    http: {
+      headerLimit: env.INVENTORY_HEADER_LIMIT,
+      headersTimeout: env.INVENTORY_HEADERS_TIMEOUT,
+      requestTimeout: env.INVENTORY_REQUEST_TIMEOUT,
+    },
+    database: {
+      host: env.MOVIES_DB_HOST,
+      port: env.MOVIES_DB_PORT,
+      name: env.MOVIES_DB_NAME,
+      user: env.MOVIES_DB_USER,
+      password: env.MOVIES_DB_PASSWORD,
+      connections: env.MOVIES_DB_CONNECTIONS,
+      connectTimeout: env.MOVIES_DB_CONNECT_TIMEOUT,
+      queryTimeout: env.MOVIES_DB_QUERY_TIMEOUT,
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from '../generated/client.ts';
+import type { Config } from './config.ts';
+
+export type Database = PrismaClient;
+
+/** Connects with the first query, and again after a connection was lost. */
+export function openDatabase(config: Config['database']): Database {
+  const adapter = new PrismaPg(
+    {
+      host: config.host,
+      port: config.port,
+      database: config.name,
+      user: config.user,
+      password: config.password,
+      max: config.connections,
+      idleTimeoutMillis: 60_000,
+      keepAlive: true,
+      connectionTimeoutMillis: config.connectTimeout,
+      statement_timeout: config.queryTimeout,
+      query_timeout: config.queryTimeout + 250, // for a server that is frozen, and so cannot keep its own limit
+      // A search needs the plan for its text, not one for any text: that one would not use the index.
+      // Random reads are nearly as cheap as sequential ones, on an SSD or in memory.
+      options: '-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1',
+    },
+    { statementNameGenerator: statementNames() },
+  );
+  return new PrismaClient({ adapter, errorFormat: 'minimal' });
+}
+
+/** Names the statements that a connection keeps prepared. */
+function statementNames() {
+  const names = new Map<string, string>();
+  return ({ sql, args }: { sql: string; args: unknown[] }): string => {
+    // Prisma collects reads by id of one moment into one query with a list of ids: a statement for every length.
+    if (args.length > 5) return '';
+    const name = names.get(sql) ?? `s${names.size}`;
+    names.set(sql, name);
+    return name;
+  };
+}

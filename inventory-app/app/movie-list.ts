@@ -1,0 +1,76 @@
+import { Readable } from 'node:stream';
+import { Prisma } from '../generated/client.ts';
+import type { Database } from './database.ts';
+
+/** The first page is small, so that the answer begins at once; then they grow by this factor. */
+const FIRST_ROWS = 50;
+const GROWTH = 4;
+const MOST_ROWS = 2000;
+/** A page ends with the film that reaches this. It bounds memory where descriptions are long. */
+const PAGE_BYTES = 262_144;
+/** Up to this many films found, a search fetches them by id. */
+const FEW = 10_000;
+
+interface Page {
+  /** Films separated by commas, as PostgreSQL writes JSON; null when there are none. */
+  films: string | null;
+  lastId: number | null;
+  isLast: boolean;
+}
+
+/**
+ * The films whose title contains `search` (all when it is empty) as a JSON array, in the order of their ids.
+ * It reads page by page, as fast as the client does, and so takes the same little memory for any number of films.
+ * Rejects when the first page cannot be read; later failures destroy the stream.
+ */
+export async function movieList(database: Database, search: string): Promise<Readable> {
+  const condition = search ? await searchCondition(database, search) : Prisma.sql`true`;
+  const first = await readPage(database, condition, 0, FIRST_ROWS);
+  return Readable.from(jsonArray(database, condition, first), { objectMode: false, highWaterMark: 1 });
+}
+
+async function* jsonArray(database: Database, condition: Prisma.Sql, first: Page): AsyncGenerator<string> {
+  let page = first;
+  let rows = FIRST_ROWS;
+  let separator = '[';
+  while (!page.isLast && page.lastId !== null) {
+    rows = Math.min(rows * GROWTH, MOST_ROWS);
+    const next = readPage(database, condition, page.lastId, rows); // while this page goes out
+    next.catch(() => {}); // reported by the await below, if the client is still there
+    yield `${separator}${page.films}`;
+    separator = ',';
+    page = await next;
+  }
+  yield page.films === null ? `${separator === '[' ? '[' : ''}]` : `${separator}${page.films}]`;
+}
+
+async function readPage(database: Database, condition: Prisma.Sql, after: number, rows: number): Promise<Page> {
+  const [page] = await database.$queryRaw<[Page]>`
+    SELECT string_agg(row_to_json(film)::text, ',' ORDER BY film.id) AS films,
+           max(film.id) AS "lastId",
+           coalesce(count(*) = max(available) AND max(available) < ${rows}, true) AS "isLast"
+    FROM (
+      SELECT id, title, description,
+             count(*) OVER () AS available,
+             sum(octet_length(description)) OVER (ORDER BY id) - octet_length(description) AS bytes_before
+      FROM (SELECT id, title, description FROM movies WHERE ${condition} AND id > ${after} ORDER BY id LIMIT ${rows}) AS page
+    ) AS measured,
+    LATERAL (SELECT measured.id, measured.title, measured.description) AS film (id, title, description)
+    WHERE bytes_before < ${PAGE_BYTES}`;
+  return page;
+}
+
+/**
+ * With a LIMIT the planner gambles on matches coming soon, and for a rare text reads the whole table in the order of ids.
+ * So a search first asks the index which films match. When many do, reading in the order of ids does find them soon.
+ */
+async function searchCondition(database: Database, search: string): Promise<Prisma.Sql> {
+  const pattern = likePattern(search);
+  const [{ ids }] = await database.$queryRaw<[{ ids: number[] }]>`
+    SELECT coalesce(array_agg(id), '{}') AS ids
+    FROM (SELECT id FROM movies WHERE title ILIKE ${pattern} LIMIT ${FEW + 1}) AS found`;
+  return ids.length > FEW ? Prisma.sql`title ILIKE ${pattern}` : Prisma.sql`id = ANY(${ids})`;
+}
+
+/** For LIKE: whatever contains `text`, literally. */
+export const likePattern = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`;

@@ -1,0 +1,55 @@
+import { METHODS } from 'node:http';
+import { jsonBody } from '@crud-master/plumbing/json-body';
+import { problem } from '@crud-master/plumbing/problem';
+import Router from '@koa/router';
+import type { Database } from './database.ts';
+import { readId, readMovieChange, readNewMovie, readSearch } from './movie-input.ts';
+import { movieList } from './movie-list.ts';
+
+export function moviesRouter(database: Database, bodyLimit: number): Router {
+  // All methods of HTTP are known, so that every wrong one is answered 405.
+  const router = new Router({ prefix: '/api/movies', sensitive: true, methods: METHODS });
+  const body = jsonBody(bodyLimit);
+
+  router.get('/', async (ctx) => {
+    ctx.body = await movieList(database, readSearch(ctx.querystring));
+    ctx.type = 'json';
+  });
+
+  router.post('/', body, async (ctx) => {
+    const movie = await database.movie.create({ data: readNewMovie(ctx.request.body) });
+    ctx.status = 201;
+    ctx.set('Location', `/api/movies/${movie.id}`);
+    ctx.body = movie;
+  });
+
+  router.delete('/', async (ctx) => {
+    await database.$executeRaw`TRUNCATE movies`; // at once for any number of rows; ids go on
+    ctx.status = 204;
+  });
+
+  router.get('/:id', async (ctx) => {
+    const id = readId(ctx.params.id);
+    const movie = await database.movie.findUnique({ where: { id } });
+    if (!movie) throw noSuchMovie(id);
+    ctx.body = movie;
+  });
+
+  router.put('/:id', body, async (ctx) => {
+    const id = readId(ctx.params.id);
+    const [movie] = await database.movie.updateManyAndReturn({ where: { id }, data: readMovieChange(ctx.request.body) });
+    if (!movie) throw noSuchMovie(id);
+    ctx.body = movie;
+  });
+
+  router.delete('/:id', async (ctx) => {
+    const id = readId(ctx.params.id);
+    const { count } = await database.movie.deleteMany({ where: { id } });
+    if (count === 0) throw noSuchMovie(id);
+    ctx.status = 204;
+  });
+
+  return router;
+}
+
+const noSuchMovie = (id: number) => problem(404, { kind: 'no-such-movie', detail: `There is no film with the id ${id}.` });

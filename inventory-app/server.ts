@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { loadEnvironment } from '@crud-master/plumbing/environment';
+import { runService } from '@crud-master/plumbing/lifecycle';
+import { createLog } from '@crud-master/plumbing/log';
+import { createApp } from './app/app.ts';
+import { loadConfig } from './app/config.ts';
+import { openDatabase } from './app/database.ts';
+import { createHttpServer } from './app/http-server.ts';
+
+await runService('inventory-app', async () => {
+  const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
+  const log = createLog('inventory-app', config.logLevel);
+  const database = openDatabase(config.database);
+
+  const app = createApp({ database, log, bodyLimit: config.bodyLimit });
+  const server = createHttpServer(app.callback(), config.http);
+  server.listen(config.listen.port, config.listen.host);
+  await once(server, 'listening');
+  log.info(config.listen, 'listening');
+
+  return {
+    log,
+    async close() {
+      const closed = once(server, 'close');
+      server.close(); // answers what is under way, ends connections that are idle
+      await closed;
+      await database.$disconnect();
+    },
+  };
+});
