@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { createServer, type Server } from 'node:net';
+
+/** `wanted` when nothing listens there, else the next free port of 127.0.0.1 above it. */
+export async function freePort(wanted: number, avoid: Iterable<number> = []): Promise<number> {
+  const avoided = new Set(avoid);
+  for (let port = wanted; port < wanted + 1000 && port < 65536; port++) {
+    if (!avoided.has(port) && (await isFree(port))) return port;
+  }
+  return anyFreePort();
+}
+
+/** A port that the operating system picks. */
+export async function anyFreePort(): Promise<number> {
+  const server = await listen(0, '127.0.0.1');
+  const { port } = server!.address() as { port: number };
+  await new Promise((resolve) => server!.close(resolve));
+  return port;
+}
+
+/** Whether a server could listen there. Tries every address too: a listener on 0.0.0.0 would hide behind one on 127.0.0.1. */
+export async function isFree(port: number): Promise<boolean> {
+  for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
+    const server = await listen(port, host);
+    if (!server) return false;
+    await new Promise((resolve) => server.close(resolve));
+  }
+  return true;
+}
+
+/** Undefined when the port is taken. */
+function listen(port: number, host: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined);
+      else if (host === '::')
+        server.listen(0, '127.0.0.1'); // no IPv6 here
+      else reject(error);
+    });
+    server.listen({ port, host, exclusive: true, ipv6Only: host === '::' }, () => resolve(server));
+  });
+}
+
+/** What listens on a port, as ` by node (process 123)`, or nothing when that cannot be found out. */
+export function holderOfPort(port: number): string {
+  for (const look of [lookWithSs, lookWithLsof]) {
+    try {
+      const found = look(port);
+      if (found) return ` by ${found.name} (process ${found.pid})`;
+    } catch {
+      // the tool is not installed, or finds nothing
+    }
+  }
+  return '';
+}
+
+const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
+
+function lookWithSs(port: number) {
+  const out = execFileSync('ss', ['-Hltnp', `sport = :${port}`], quiet);
+  const match = /\("([^"]+)",pid=(\d+)/.exec(out);
+  return match && { name: match[1], pid: match[2] };
+}
+
+function lookWithLsof(port: number) {
+  const out = execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], quiet);
+  const [pid, name] = [/^p(\d+)$/m.exec(out)?.[1], /^c(.+)$/m.exec(out)?.[1]];
+  return pid && { name, pid };
+}

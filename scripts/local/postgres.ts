@@ -1,0 +1,203 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { createOwnedDatabase } from '../postgres/create-database.ts';
+import { Failure } from './failure.ts';
+import { freePort } from './ports.ts';
+import { postgresBinaries, type Unprivileged, unprivileged } from './postgres-binaries.ts';
+import { endProcess, isAlive, processName, waitFor } from './process.ts';
+
+export interface Postgres {
+  pid: number;
+  host: string;
+  port: number;
+  superuser: string;
+  password: string;
+  /** Ends sessions, writes everything out, leaves nothing to recover. */
+  stop(): Promise<void>;
+  /** As a crash would. */
+  kill(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const SUPERUSER = 'postgres';
+/** macOS has no C.UTF-8. */
+const CTYPE = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
+const START_LIMIT = 60_000;
+
+const paths = (home: string) => ({
+  folder: join(home, 'postgres'),
+  data: join(home, 'postgres', 'data'),
+  password: join(home, 'postgres', 'superuser-password'),
+  log: join(home, 'postgres', 'postgres.log'),
+});
+
+/** The PostgreSQL of that home: started on the first free port from `port` on, or found running. */
+export async function startPostgres({ home, port }: { home: string; port: number }): Promise<Postgres> {
+  const running = findPostgres(home);
+  if (running) {
+    if (await waitFor(10_000, () => answers(running))) return running;
+    throw new Failure(
+      `PostgreSQL (process ${running.pid}) runs but does not answer on port ${running.port}: see ${paths(home).log}, or end it with kill -9 ${running.pid} and try again.`,
+    );
+  }
+  const { data, log } = paths(home);
+  const binaries = postgresBinaries();
+  const user = unprivileged();
+  if (!existsSync(data)) createCluster(home, binaries, user);
+  if (user.owner !== undefined) giveAway(data, user.owner);
+  removeStaleLock(data);
+
+  const chosen = await freePort(port);
+  const output = openSync(log, 'a');
+  const settings = {
+    port: chosen,
+    listen_addresses: HOST,
+    unix_socket_directories: '', // a socket's path is limited to 107 bytes, a checkout's is not
+    max_connections: 200,
+    shared_buffers: '128MB',
+    log_timezone: 'UTC',
+    timezone: 'UTC',
+  };
+  const [command, ...args] = [
+    ...user.prefix,
+    join(binaries, 'postgres'),
+    '-D',
+    data,
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const child = spawn(command!, args, { detached: true, stdio: ['ignore', output, output] });
+  closeSync(output);
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (status, signal) => resolve(`it ended with ${signal ?? `status ${status}`}`));
+  });
+  child.unref();
+  const handle = createHandle(home, child.pid!, chosen);
+  const ready = waitFor(START_LIMIT, () => answers(handle));
+  const outcome = await Promise.race([ready.then((up) => (up ? undefined : 'it does not answer')), exited]);
+  if (outcome) throw new Failure(`PostgreSQL could not start (${outcome}): see ${log}.`);
+  return handle;
+}
+
+/** The PostgreSQL of that home when its process runs, whether it answers or not. */
+export function findPostgres(home: string): (Postgres & { since: Date }) | undefined {
+  const lines = readLock(paths(home).data);
+  if (!lines) return undefined;
+  return { ...createHandle(home, lines.pid, lines.port), since: lines.since };
+}
+
+/** Makes the role and the database that it owns, or brings them up to date. */
+export async function ensureDatabase(
+  server: Postgres,
+  wanted: { role: string; password: string; database: string },
+): Promise<void> {
+  const client = await connect(server);
+  try {
+    await createOwnedDatabase(client, { ...wanted, ctype: CTYPE });
+  } finally {
+    await client.end();
+  }
+}
+
+/** A superuser's connection. */
+export async function connect(server: Postgres, database = 'postgres'): Promise<pg.Client> {
+  const { host, port, superuser: user, password } = server;
+  const client = new pg.Client({ host, port, user, password, database, connectionTimeoutMillis: 2000, query_timeout: 60_000 });
+  client.on('error', () => {}); // the query in hand reports it
+  await client.connect();
+  return client;
+}
+
+async function answers(server: Postgres): Promise<boolean> {
+  try {
+    const client = await connect(server);
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function createHandle(home: string, pid: number, port: number): Postgres {
+  return {
+    pid,
+    host: HOST,
+    port,
+    superuser: SUPERUSER,
+    password: readFileSync(paths(home).password, 'utf8'),
+    stop: () => endProcess(pid, 'SIGINT', 30_000), // "fast" shutdown
+    kill: () => endProcess(pid, 'SIGKILL', 0),
+  };
+}
+
+function createCluster(home: string, binaries: string, user: Unprivileged): void {
+  const { folder, data, password } = paths(home);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  const half = `${data}.new`; // renamed at the end, so that an interrupted run leaves no half-made cluster
+  rmSync(half, { recursive: true, force: true });
+  mkdirSync(half, { mode: 0o700 });
+  if (user.owner !== undefined) giveAway(half, user.owner);
+  const [command, ...args] = [
+    ...user.prefix,
+    join(binaries, 'initdb'),
+    `--pgdata=${half}`,
+    `--username=${SUPERUSER}`,
+    `--pwfile=${password}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-instructions',
+  ];
+  try {
+    execFileSync(command!, args, { stdio: 'pipe' });
+  } catch (error) {
+    throw new Failure(`PostgreSQL's data directory could not be made: ${lastLine((error as { stderr?: Buffer }).stderr)}`);
+  }
+  renameSync(half, data);
+}
+
+const lastLine = (text?: Buffer) => text?.toString().trim().split('\n').at(-1) ?? 'initdb did not run.';
+
+function giveAway(path: string, owner: number): void {
+  if (lstatSync(path).uid === owner) return;
+  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) chownSync(join(entry.parentPath, entry.name), owner, owner);
+  }
+  chownSync(path, owner, owner);
+}
+
+/** postmaster.pid: process, data directory, start time, port. Undefined when its process is gone. */
+function readLock(data: string): { pid: number; port: number; since: Date } | undefined {
+  let lines: string[];
+  try {
+    lines = readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
+  } catch {
+    return undefined;
+  }
+  const [pid, since, port] = [Number(lines[0]), new Date(Number(lines[2]) * 1000), Number(lines[3])];
+  if (!pid || !port || !isAlive(pid) || (processName(pid) ?? 'postgres') !== 'postgres') return undefined;
+  return { pid, port, since };
+}
+
+/** After a crash and a reboot its process number may be someone else's; PostgreSQL would then refuse to start. */
+function removeStaleLock(data: string): void {
+  if (!readLock(data)) rmSync(join(data, 'postmaster.pid'), { force: true });
+}

@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A zombie counts as gone: where nothing reaps orphans (a container without an init), it would stay for ever. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return procStat(pid)?.state !== 'Z';
+}
+
+/** The name of a running process, where the system tells (Linux). Guards against pid files that outlived their process. */
+export function processName(pid: number): string | undefined {
+  return procStat(pid)?.name;
+}
+
+function procStat(pid: number): { name: string; state: string } | undefined {
+  try {
+    const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!;
+    return { name: name!, state: state! };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Polls until the check gives something. Undefined when it did not within `limit` milliseconds. */
+export async function waitFor<T>(
+  limit: number,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+): Promise<T | undefined> {
+  const end = Date.now() + limit;
+  for (;;) {
+    const result = await check();
+    if (result) return result;
+    if (Date.now() >= end) return undefined;
+    await sleep(100);
+  }
+}
+
+/** Asks the process to stop with `signal`; after `limit` milliseconds it is killed. */
+export async function endProcess(pid: number, signal: NodeJS.Signals, limit: number): Promise<void> {
+  if (!isAlive(pid)) return;
+  signalProcess(pid, signal);
+  if (await waitFor(limit, () => !isAlive(pid))) return;
+  signalProcess(pid, 'SIGKILL');
+  await waitFor(5000, () => !isAlive(pid));
+}
+
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
