@@ -1,0 +1,50 @@
+import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { z } from 'zod';
+
+const variables = z.object({
+  ORDERS_DB_HOST: variable.host,
+  ORDERS_DB_PORT: variable.port,
+  ORDERS_DB_NAME: variable.text,
+  ORDERS_DB_USER: variable.text,
+  ORDERS_DB_PASSWORD: variable.text,
+  RABBITMQ_HOST: variable.host,
+  RABBITMQ_PORT: variable.port,
+  RABBITMQ_VHOST: variable.text,
+  RABBITMQ_BILLING_USER: variable.text,
+  RABBITMQ_BILLING_PASSWORD: variable.text,
+  BILLING_QUEUE: variable.text,
+  BILLING_DEAD_LETTER_QUEUE: variable.text,
+  BILLING_PREFETCH: variable.count(1000),
+  BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576),
+  MESSAGE_ID_RETENTION_DAYS: variable.count(30),
+  LOG_LEVEL: variable.logLevel,
+});
+
+export type Config = ReturnType<typeof loadConfig>;
+
+/** Throws a ConfigurationError that names every bad variable. */
+export function loadConfig(environment: Environment) {
+  const env = parseEnvironment(variables, environment);
+  return {
+    logLevel: env.LOG_LEVEL,
+    database: {
+      host: env.ORDERS_DB_HOST,
+      port: env.ORDERS_DB_PORT,
+      database: env.ORDERS_DB_NAME,
+      user: env.ORDERS_DB_USER,
+      password: env.ORDERS_DB_PASSWORD,
+    },
+    broker: {
+      host: env.RABBITMQ_HOST,
+      port: env.RABBITMQ_PORT,
+      vhost: env.RABBITMQ_VHOST,
+      user: env.RABBITMQ_BILLING_USER,
+      password: env.RABBITMQ_BILLING_PASSWORD,
+      queue: env.BILLING_QUEUE,
+      deadLetterQueue: env.BILLING_DEAD_LETTER_QUEUE,
+      prefetch: env.BILLING_PREFETCH,
+    },
+    maxMessageBytes: env.BILLING_MAX_MESSAGE_BYTES,
+    messageIdRetentionDays: env.MESSAGE_ID_RETENTION_DAYS,
+  };
+}

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@crud-master/plumbing/log';
+import type { ConsumeMessage } from 'amqplib';
+import { deadLetterProperties } from './dead-letter.ts';
+import { createPatience } from './patience.ts';
+import type { Session } from './session.ts';
+import { requestId, type Settlement } from './settle.ts';
+
+/** Orders stored by one statement at most: more make it longer, not faster. */
+const BATCH = 500;
+/** Dead letters on their way at a time: they may be large. */
+const LETTERS = 10;
+/** Milliseconds between two attempts to reach a broker that is away. */
+const RETRY = 500;
+/** Milliseconds that a stop gives to what is in hand, before that goes back to the queue. */
+const FINISH = 5000;
+/** Bytes in hand above which the session is given up, and the next one takes few messages at a time. */
+const MAX_BYTES_IN_HAND = 67_108_864;
+const FEW = 4;
+/** Ordinary messages in a row after which many are taken at a time again. */
+const CALM = 100;
+
+interface Dependencies {
+  openSession(prefetch: number, deliver: (message: ConsumeMessage) => void): Promise<Session>;
+  settle(batch: ConsumeMessage[], signal: AbortSignal): Promise<Settlement>;
+  queue: string;
+  prefetch: number;
+  maxMessageBytes: number;
+  log: Logger;
+}
+
+export interface Consumer {
+  /** Finishes the batch in hand, when the database lets it, and gives the rest back to the queue. */
+  close(): Promise<void>;
+}
+
+/** Consumes the queue for as long as it is not closed: session after session, batch after batch. */
+export function consume({ openSession, settle, queue, prefetch, maxMessageBytes, log }: Dependencies): Consumer {
+  const closing = new AbortController();
+  let current: Session | undefined;
+  /** Above 0 after a flood of large messages: RabbitMQ limits what is in hand by number only. */
+  let caution = 0;
+
+  const running = (async () => {
+    for (let away = false; !closing.signal.aborted; ) {
+      const inbox = createInbox();
+      try {
+        const session = await openSession(caution > 0 ? FEW : prefetch, inbox.deliver);
+        log.info({ queue }, 'consuming');
+        away = false;
+        current = session;
+        await workThrough(session, inbox);
+        await session.close();
+        if (!closing.signal.aborted) log.warn({ reason: message(session.lost.reason) }, 'no longer consuming, trying again');
+      } catch (error) {
+        if (!away) log.warn({ reason: message(error) }, 'broker cannot be used, trying on');
+        away = true;
+      }
+      await sleep(RETRY, undefined, { signal: closing.signal }).catch(() => {});
+    }
+  })();
+
+  function createInbox() {
+    let session: Session | undefined;
+    let bytes = 0;
+    let inHand = 0;
+    let wake = () => {};
+    const waiting: ConsumeMessage[] = [];
+    return {
+      open(opened: Session, stop: AbortSignal): void {
+        session = opened;
+        stop.addEventListener('abort', () => wake());
+      },
+      deliver(message: ConsumeMessage): void {
+        const size = message.content.length;
+        bytes += size;
+        inHand++;
+        waiting.push(message);
+        if (size > maxMessageBytes) caution = CALM;
+        else if (caution > 0 && --caution === 0) session?.lose(new Error('the large messages are through'));
+        if (bytes > MAX_BYTES_IN_HAND && inHand > FEW) {
+          waiting.length = 0;
+          session?.lose(new Error(`${inHand} messages in hand have ${bytes} bytes: taking fewer at a time`));
+        }
+        wake();
+      },
+      settled(messages: ConsumeMessage[]): void {
+        inHand -= messages.length;
+        for (const { content } of messages) bytes -= content.length;
+      },
+      /** The next messages, in their order; none when the signal aborts. */
+      async take(stop: AbortSignal): Promise<ConsumeMessage[]> {
+        while (waiting.length === 0 && !stop.aborted) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+        return stop.aborted ? [] : waiting.splice(0, BATCH);
+      },
+    };
+  }
+
+  async function workThrough(session: Session, inbox: ReturnType<typeof createInbox>): Promise<void> {
+    const stop = AbortSignal.any([session.lost, closing.signal]);
+    inbox.open(session, stop);
+    const letters = createLetterbox(session, inbox.settled);
+    while (!stop.aborted) {
+      const batch = await inbox.take(stop);
+      if (batch.length === 0) continue;
+      try {
+        const { done, dead } = await settle(batch, stop);
+        // One acknowledgement for all, unless that would include a message which is not in the dead letters yet.
+        if (dead.length === 0 && letters.empty()) session.ack(batch.at(-1)!, { allEarlier: true });
+        else for (const message of done) session.ack(message);
+        inbox.settled(done);
+        letters.add(dead);
+      } catch (error) {
+        if (!stop.aborted) session.lose(error as Error);
+      }
+    }
+    await letters.finished();
+  }
+
+  /** Moves letters to the dead letters beside the consumption, so that no order waits behind them. */
+  function createLetterbox(session: Session, settled: (messages: ConsumeMessage[]) => void) {
+    const letters: Settlement['dead'] = [];
+    const patience = createPatience();
+    let delivering: Promise<void> | undefined;
+
+    async function deliverAll(): Promise<void> {
+      for (let failing = false; letters.length > 0 && !session.lost.aborted; ) {
+        const results = await Promise.allSettled(letters.splice(0, LETTERS).map(deliver));
+        const failure = results.find((result) => result.status === 'rejected');
+        if (!failure) {
+          patience.reset();
+          failing = false;
+        } else if (!closing.signal.aborted && !session.lost.aborted) {
+          if (!failing)
+            log.error({ reason: message(failure.reason) }, 'dead letters cannot be written now, they wait in the queue');
+          failing = true;
+          await session.declare().catch(() => {});
+          await patience.wait(session.lost).catch(() => {});
+        } else return;
+      }
+    }
+
+    async function deliver(letter: Settlement['dead'][number]): Promise<void> {
+      const properties = deadLetterProperties(letter.message, letter.id, letter.why, queue);
+      try {
+        await session.publishDeadLetter(letter.message.content, properties);
+      } catch (error) {
+        letters.push(letter);
+        throw error;
+      }
+      session.ack(letter.message);
+      settled([letter.message]);
+      const context = { request_id: requestId(letter.message), message_id: letter.id };
+      log.warn({ ...context, kind: letter.why.kind, reason: letter.why.reason }, 'message moved to the dead letters');
+    }
+
+    return {
+      /** Whether every letter has been acknowledged. */
+      empty: () => letters.length === 0 && delivering === undefined,
+      add(more: Settlement['dead']): void {
+        letters.push(...more);
+        delivering ??= deliverAll().finally(() => {
+          delivering = undefined;
+        });
+      },
+      finished: async () => delivering,
+    };
+  }
+
+  return {
+    async close() {
+      closing.abort();
+      await current?.cancel();
+      await Promise.race([running, sleep(FINISH, undefined, { ref: false })]);
+      await current?.close();
+    },
+  };
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,39 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { PrismaClient } from '../generated/client.ts';
+
+export type Database = PrismaClient;
+
+interface DatabaseAddress {
+  host: string;
+  port: number;
+  database: string;
+  user: string;
+  password: string;
+}
+
+/** Does not connect: the first statement does. Times are milliseconds and bound what a frozen database can hold up. */
+export function createDatabase(address: DatabaseAddress): Database {
+  const adapter = new PrismaPg({
+    ...address,
+    application_name: 'billing_app',
+    max: 2, // orders are stored one batch after the other; the second is for pruning
+    connectionTimeoutMillis: 2000,
+    query_timeout: 10_000,
+    statement_timeout: 10_000, // the server's side of the same, so that it does not go on for nobody
+    keepAlive: true,
+  });
+  return new PrismaClient({ adapter });
+}
+
+/** SQLSTATEs that a message's own values can cause; every other failure is the database's, and passes. */
+const DATA_ERRORS = new Set(['22001', '22003', '22021', '22P02', '22P05', '23502', '23503', '23514']);
+
+/** Whether the database looked at the values and refused them. */
+export function isRefusal(error: unknown): boolean {
+  return DATA_ERRORS.has(sqlState(error) ?? '');
+}
+
+export function sqlState(error: unknown): string | undefined {
+  const { meta } = error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } };
+  return meta?.driverAdapterError?.cause?.originalCode;
+}

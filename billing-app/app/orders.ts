@@ -1,0 +1,87 @@
+import type { Database } from './database.ts';
+import type { Order } from './order.ts';
+
+export interface IncomingOrder {
+  messageId: string;
+  /** SHA-256 of the message's content, in hexadecimal. */
+  contentHash: string;
+  order: Order;
+}
+
+/** `stored` now with that id, `known` from an earlier delivery, or `conflict`: the id belongs to another content. */
+export type Outcome = { stored: number } | 'known' | 'conflict';
+
+/**
+ * Stores each order exactly once, all of them in one statement and so in one transaction: the message ids that are new are
+ * remembered, and their orders inserted. Answers in the order of `incoming`.
+ * When the outcome is unknown (the connection broke during the commit), call it again: what was stored is `known` then.
+ */
+export async function storeOrders(database: Database, incoming: IncomingOrder[]): Promise<Outcome[]> {
+  const first = new Map<string, IncomingOrder>();
+  for (const one of incoming) if (!first.has(one.messageId)) first.set(one.messageId, one);
+
+  const fresh = await insert(database, [...first.values()]);
+  const old = [...first.keys()].filter((id) => !fresh.has(id));
+  const hashes = await rememberedHashes(database, old);
+  if (hashes.size < old.length) return storeOrders(database, incoming); // forgotten (pruned) between the two statements
+  return incoming.map((one) => {
+    const original = first.get(one.messageId)!;
+    const id = fresh.get(one.messageId);
+    if (id !== undefined && one === original) return { stored: id };
+    const hash = id === undefined ? hashes.get(one.messageId) : original.contentHash;
+    return hash === one.contentHash ? 'known' : 'conflict';
+  });
+}
+
+async function insert(database: Database, incoming: IncomingOrder[]): Promise<Map<string, number>> {
+  const messageIds = incoming.map(({ messageId }) => messageId);
+  const hashes = incoming.map(({ contentHash }) => contentHash);
+  const userIds = incoming.map(({ order }) => order.userId);
+  const numbers = incoming.map(({ order }) => order.numberOfItems);
+  const amounts = incoming.map(({ order }) => order.totalAmount);
+  // Ids are remembered in sorted order: two instances with the same messages then wait for each other, not in a deadlock.
+  const rows = await database.$queryRaw<{ message_id: string; id: number }[]>`
+    WITH incoming AS (
+      SELECT *
+      FROM unnest(${messageIds}::text[], ${hashes}::text[], ${userIds}::int[], ${numbers}::int[], ${amounts}::numeric[])
+        WITH ORDINALITY AS message (message_id, content_hash, user_id, number_of_items, total_amount, position)
+    ), remembered AS (
+      INSERT INTO handled_messages (message_id, content_hash)
+      SELECT message_id, decode(content_hash, 'hex') FROM incoming ORDER BY message_id
+      ON CONFLICT (message_id) DO NOTHING
+      RETURNING message_id
+    ), fresh AS MATERIALIZED (
+      SELECT nextval('orders_id_seq')::int AS id, * FROM (
+        SELECT incoming.* FROM incoming JOIN remembered USING (message_id) ORDER BY position
+      ) AS arrived
+    ), stored AS (
+      INSERT INTO orders (id, user_id, number_of_items, total_amount)
+      SELECT id, user_id, number_of_items, total_amount FROM fresh ORDER BY id
+    )
+    SELECT message_id, id FROM fresh`;
+  return new Map(rows.map(({ message_id, id }) => [message_id, id]));
+}
+
+async function rememberedHashes(database: Database, messageIds: string[]): Promise<Map<string, string>> {
+  if (messageIds.length === 0) return new Map();
+  const rows = await database.$queryRaw<{ message_id: string; hash: string }[]>`
+    SELECT message_id, encode(content_hash, 'hex') AS hash FROM handled_messages WHERE message_id = ANY(${messageIds}::text[])`;
+  return new Map(rows.map(({ message_id, hash }) => [message_id, hash]));
+}
+
+/** Rows deleted by one statement, so that pruning never holds up storing. */
+const PRUNE_AT_ONCE = 1000;
+
+/** Forgets message ids that are older than `days`; answers how many. */
+export async function forgetMessageIds(database: Database, days: number): Promise<number> {
+  let forgotten = 0;
+  for (let deleted = PRUNE_AT_ONCE; deleted === PRUNE_AT_ONCE; forgotten += deleted) {
+    deleted = await database.$executeRaw`
+      DELETE FROM handled_messages WHERE message_id IN (
+        SELECT message_id FROM handled_messages
+        WHERE handled_at < now() - make_interval(days => ${days}::int)
+        ORDER BY handled_at LIMIT ${PRUNE_AT_ONCE}
+      )`;
+  }
+  return forgotten;
+}

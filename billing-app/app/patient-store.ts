@@ -1,0 +1,56 @@
+import type { Logger } from '@crud-master/plumbing/log';
+import { isRefusal } from './database.ts';
+import type { IncomingOrder, Outcome } from './orders.ts';
+import { createPatience } from './patience.ts';
+
+type Result = Outcome | { refused: string };
+
+/**
+ * Stores orders through any trouble of the database: away, frozen, read-only, full, out of connections, half migrated. What the
+ * database does not blame on the values is not the orders' fault, and waits. Only a batch that holds a refused order is
+ * divided, until that one stands alone.
+ */
+export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise<Outcome[]>, log: Logger) {
+  let away = false;
+  const patience = createPatience();
+
+  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<Result[]> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        const outcomes = await store(incoming);
+        available();
+        return outcomes;
+      } catch (error) {
+        if (isRefusal(error)) {
+          available();
+          if (incoming.length === 1) return [{ refused: lastLine(error) }];
+          const middle = incoming.length >> 1;
+          return [...(await storeAll(incoming.slice(0, middle), signal)), ...(await storeAll(incoming.slice(middle), signal))];
+        }
+        unavailable(error);
+        await patience.wait(signal);
+      }
+    }
+  };
+
+  function available(): void {
+    if (away) log.info('database available again');
+    away = false;
+    patience.reset();
+  }
+
+  function unavailable(error: unknown): void {
+    if (!away) log.warn({ reason: lastLine(error) }, 'orders cannot be stored now, they wait in the queue');
+    away = true;
+  }
+}
+
+/** Prisma puts the database's own words behind an account of the call. */
+function lastLine(error: unknown): string {
+  return String((error as Error).message)
+    .trimEnd()
+    .split('\n')
+    .at(-1)!
+    .slice(0, 500);
+}

@@ -1,0 +1,17 @@
+/** How PM2 runs billing, on this computer and in its machine. NODE_BINARY: the Node that runs it (>= 22.18). */
+module.exports = {
+  apps: [
+    {
+      name: 'billing_app',
+      script: 'server.ts',
+      cwd: __dirname,
+      interpreter: process.env.NODE_BINARY || process.execPath,
+      exec_mode: 'fork', // cluster mode ignores `interpreter`
+      pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
+      wait_ready: true,
+      listen_timeout: 60_000,
+      kill_timeout: 30_000,
+      exp_backoff_restart_delay: 100,
+    },
+  ],
+};
