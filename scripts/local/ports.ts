@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 
 /** `wanted` when nothing listens there, else the next free port of 127.0.0.1 above it. */
 export async function freePort(wanted: number, avoid: Iterable<number> = []): Promise<number> {
@@ -13,34 +13,33 @@ export async function freePort(wanted: number, avoid: Iterable<number> = []): Pr
 /** A port that the operating system picks. */
 export async function anyFreePort(): Promise<number> {
   const server = await listen(0, '127.0.0.1');
-  const { port } = server!.address() as { port: number };
-  await new Promise((resolve) => server!.close(resolve));
+  if (typeof server === 'string') throw new Error('No port of 127.0.0.1 is free.');
+  const { port } = server.address() as AddressInfo;
+  await close(server);
   return port;
 }
 
-/** Whether a server could listen there. Tries every address too: a listener on 0.0.0.0 would hide behind one on 127.0.0.1. */
+/** Whether a server could listen there, on loopback or on every address: one on 0.0.0.0 would hide behind one on 127.0.0.1. */
 export async function isFree(port: number): Promise<boolean> {
   for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
     const server = await listen(port, host);
-    if (!server) return false;
-    await new Promise((resolve) => server.close(resolve));
+    if (server === 'taken') return false;
+    if (server !== 'unavailable') await close(server);
   }
   return true;
 }
 
-/** Undefined when the port is taken. */
-function listen(port: number, host: string): Promise<Server | undefined> {
-  return new Promise((resolve, reject) => {
+function listen(port: number, host: string): Promise<Server | 'taken' | 'unavailable'> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined);
-      else if (host === '::')
-        server.listen(0, '127.0.0.1'); // no IPv6 here
-      else reject(error);
+    server.once('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' ? 'unavailable' : 'taken');
     });
     server.listen({ port, host, exclusive: true, ipv6Only: host === '::' }, () => resolve(server));
   });
 }
+
+const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
 
 /** What listens on a port, as ` by node (process 123)`, or nothing when that cannot be found out. */
 export function holderOfPort(port: number): string {

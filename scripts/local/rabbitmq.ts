@@ -1,0 +1,249 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import amqp from 'amqplib';
+import { renderDefinitions } from '../rabbitmq/definitions.ts';
+import { Failure } from './failure.ts';
+import { checkout } from './home.ts';
+import { freePort } from './ports.ts';
+import { endProcess, isAlive, processName, waitFor } from './process.ts';
+import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from './rabbitmq-install.ts';
+
+const run = promisify(execFile);
+
+export interface Broker {
+  pid: number;
+  host: string;
+  port: number;
+  vhost: string;
+  /** Closes connections and leaves durable messages on disk. */
+  stop(): Promise<void>;
+  /** As a crash would. */
+  kill(): Promise<void>;
+  /** `rabbitmqctl` against this broker. Gives what it printed. */
+  control(...args: string[]): Promise<string>;
+}
+
+type Environment = Record<string, string | undefined>;
+
+const HOST = '127.0.0.1';
+const START_LIMIT = 120_000;
+const STOP_LIMIT = 60_000;
+
+/** What a running broker was started with, kept for the commands that come later. */
+interface BrokerRecord {
+  pid: number;
+  since: string;
+  port: number;
+  distributionPort: number;
+  epmdPort: number;
+  epmdPid: number;
+  /** A digest of the names and passwords that were imported. */
+  definitions: string;
+}
+
+const paths = (home: string) => {
+  const folder = join(home, 'rabbitmq');
+  return {
+    folder,
+    record: join(folder, 'broker.json'),
+    config: join(folder, 'rabbitmq.conf'),
+    plugins: join(folder, 'enabled_plugins'),
+    definitions: join(folder, 'definitions.json'),
+    data: join(folder, 'data'),
+    logs: join(folder, 'logs'),
+    output: join(folder, 'rabbitmq.log'),
+  };
+};
+
+export interface BrokerOptions {
+  home: string;
+  /** The first port to try. */
+  port: number;
+  /** Names and passwords, as in `.env`. */
+  environment: Environment;
+  onProgress?: (what: string) => void;
+}
+
+/** The RabbitMQ of that home: started on the first free port from `port` on, or found running. Its users, queues and policies are as in the environment. */
+export async function startBroker({ home, port, environment, onProgress }: BrokerOptions): Promise<Broker> {
+  const installation = await findRabbitmq(onProgress);
+  const running = readRecord(home);
+  if (running && isBroker(running.pid)) return joinRunning(running, { home, port, environment }, installation);
+  await stopBroker(home); // what a crashed one left
+
+  const { data, logs, config, plugins, definitions, output } = paths(home);
+  for (const path of [data, logs]) mkdirSync(path, { recursive: true });
+  const amqpPort = await freePort(port);
+  const distributionPort = await freePort(amqpPort + 1);
+  const epmdPort = await freePort(distributionPort + 1);
+  writeFileSync(definitions, renderDefinitions(environment), { mode: 0o600 });
+  writeFileSync(plugins, '[].\n');
+  writeFileSync(
+    config,
+    [
+      `listeners.tcp.1 = ${HOST}:${amqpPort}`,
+      `distribution.listener.interface = ${HOST}`,
+      `load_definitions = ${pathFromCheckout(definitions)}`,
+      'vm_memory_high_watermark.absolute = 1GB',
+      'disk_free_limit.absolute = 200MB',
+      'log.file = false',
+      'log.console = true',
+      'log.console.level = warning',
+      '',
+    ].join('\n'),
+  );
+  const addresses = { port: amqpPort, distributionPort, epmdPort };
+  const env = nodeEnvironment(home, addresses, installation);
+  const log = openSync(output, 'a');
+  const detached = { cwd: checkout, detached: true, stdio: ['ignore', log, log] as ['ignore', number, number], env };
+  // Erlang would start its port mapper by itself, and nobody would know which process to end afterwards.
+  const epmd = spawn(join(installation.erlang ?? '', 'epmd'), ['-address', HOST, '-port', String(epmdPort)], detached);
+  const broker = spawn(join(installation.scripts, 'rabbitmq-server'), [], {
+    ...detached,
+    env: { ...env, RUNNING_UNDER_SYSTEMD: 'true' }, // replaces the shell, so that the child's process is the broker itself
+  });
+  closeSync(log);
+  const ended = Promise.race([endOf(epmd, 'epmd'), endOf(broker, 'rabbitmq-server')]);
+  const record: BrokerRecord = {
+    pid: broker.pid ?? 0,
+    epmdPid: epmd.pid ?? 0,
+    since: new Date().toISOString(),
+    ...addresses,
+    definitions: digest(environment),
+  };
+  writeFileSync(paths(home).record, JSON.stringify(record), { mode: 0o600 });
+  const ready = waitFor(START_LIMIT, () => answers(amqpPort, environment));
+  const problem = await Promise.race([ready.then((up) => (up ? undefined : 'it does not answer')), ended]);
+  if (problem) throw new Failure(`RabbitMQ could not start (${problem}): see ${output}.`);
+  return createHandle(home, record, environment, installation);
+}
+
+/** The RabbitMQ of that home when its process runs, whether it answers or not. */
+export function findBroker(home: string): { pid: number; port: number; since: Date } | undefined {
+  const record = readRecord(home);
+  if (!record || !isBroker(record.pid)) return undefined;
+  return { pid: record.pid, port: record.port, since: new Date(record.since) };
+}
+
+/** Stops the RabbitMQ of that home, and the port mapper that Erlang leaves behind. */
+export async function stopBroker(home: string): Promise<void> {
+  const record = readRecord(home);
+  if (!record) return;
+  if (isBroker(record.pid)) await endProcess(record.pid, 'SIGTERM', STOP_LIMIT);
+  if (isEpmd(record.epmdPid)) await endProcess(record.epmdPid, 'SIGTERM', 5000);
+  rmSync(paths(home).record, { force: true });
+}
+
+async function joinRunning(
+  record: BrokerRecord,
+  { home, environment }: BrokerOptions,
+  installation: RabbitmqInstallation,
+): Promise<Broker> {
+  const broker = createHandle(home, record, environment, installation);
+  if (!(await waitFor(30_000, () => answers(record.port, environment)))) {
+    throw new Failure(
+      `RabbitMQ (process ${record.pid}) runs but does not answer on port ${record.port}: see ${paths(home).output}, or end it with kill -9 ${record.pid} and try again.`,
+    );
+  }
+  const { definitions, record: file } = paths(home);
+  if (record.definitions !== digest(environment)) {
+    writeFileSync(definitions, renderDefinitions(environment), { mode: 0o600 });
+    await broker.control('import_definitions', pathFromCheckout(definitions));
+    writeFileSync(file, JSON.stringify({ ...record, definitions: digest(environment) }), { mode: 0o600 });
+  }
+  return broker;
+}
+
+function createHandle(home: string, record: BrokerRecord, environment: Environment, installation: RabbitmqInstallation): Broker {
+  return {
+    pid: record.pid,
+    host: HOST,
+    port: record.port,
+    vhost: environment.RABBITMQ_VHOST!,
+    stop: () => stopBroker(home),
+    kill: () => endProcess(record.pid, 'SIGKILL', 0),
+    async control(...args) {
+      const options = { cwd: checkout, env: nodeEnvironment(home, record, installation) };
+      return (await run(join(installation.scripts, 'rabbitmqctl'), ['--quiet', ...args], options)).stdout;
+    },
+  };
+}
+
+/** Keeps the node to itself: its own cookie, name, ports, files; no listener beyond 127.0.0.1. */
+function nodeEnvironment(
+  home: string,
+  { distributionPort, epmdPort }: Pick<BrokerRecord, 'distributionPort' | 'epmdPort'>,
+  { erlang, environment }: RabbitmqInstallation,
+): NodeJS.ProcessEnv {
+  const { folder, data, logs, config, plugins } = paths(home);
+  const own = Object.entries(process.env).filter(([name]) => !/^(RABBITMQ|ERL)_/.test(name));
+  return {
+    ...Object.fromEntries(own),
+    ...environment,
+    ...(erlang && { PATH: [erlang, process.env.PATH].join(delimiter) }),
+    HOME: pathFromCheckout(folder), // of Erlang's cookie
+    LC_ALL: 'C.UTF-8',
+    RABBITMQ_NODENAME: 'crud-master@localhost',
+    RABBITMQ_MNESIA_BASE: pathFromCheckout(data),
+    RABBITMQ_LOG_BASE: pathFromCheckout(logs),
+    RABBITMQ_CONFIG_FILE: pathFromCheckout(config),
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    RABBITMQ_ENABLED_PLUGINS_FILE: pathFromCheckout(plugins),
+    RABBITMQ_DIST_PORT: String(distributionPort),
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: HOST,
+  };
+}
+
+/** The record of a broker whose process, or whose port mapper, may still run. */
+function readRecord(home: string): BrokerRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(paths(home).record, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+// Process numbers are used again: what has another name now is not ours. The broker begins as a shell.
+const isBroker = (pid: number) => isAlive(pid) && /^(beam|erl|rabbitmq-server|sh$)/.test(processName(pid) ?? 'beam');
+const isEpmd = (pid: number) => isAlive(pid) && /^epmd/.test(processName(pid) ?? 'epmd');
+
+function endOf(child: ChildProcess, name: string): Promise<string> {
+  child.unref();
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (status, signal) => resolve(`${name} ended with ${signal ?? `status ${status}`}`));
+  });
+}
+
+/** Tells whether names and passwords are still those that the broker was given. */
+function digest(environment: Environment): string {
+  const values = Object.entries(environment).filter(([name]) => /^(RABBITMQ|BILLING)_/.test(name));
+  return createHash('sha256').update(JSON.stringify(values.sort())).digest('hex');
+}
+
+/** Whether a client gets as far as its credentials: right or wrong ones, the broker is up. */
+async function answers(port: number, environment: Environment): Promise<boolean> {
+  const connecting = amqp.connect(
+    {
+      hostname: HOST,
+      port,
+      username: environment.RABBITMQ_ADMIN_USER,
+      password: environment.RABBITMQ_ADMIN_PASSWORD,
+      vhost: environment.RABBITMQ_VHOST,
+    },
+    { timeout: 2000 },
+  );
+  try {
+    const connection = await Promise.race([connecting, sleep(4000)]);
+    if (connection) await connection.close();
+    else connecting.then((late) => late.close()).catch(() => {});
+    return connection !== undefined;
+  } catch (error) {
+    return /ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED/i.test((error as Error).message);
+  }
+}
