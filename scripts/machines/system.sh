@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Does:  finishes what an interrupted provisioning left half-installed, and installs the small tools the other scripts use.
+# Why:   `vagrant up` or `provision` may have been stopped in the middle of a package; dpkg then refuses everything else.
+# Needs: nothing of .env.
+set -euo pipefail
+# shellcheck source=prelude.sh
+. "$(dirname "$0")/prelude.sh"
+
+# Something else may hold dpkg's lock for a while: the box's own daily upgrade, on a first boot.
+wait_for 900 'finishing interrupted installations' dpkg --configure -a --force-confold
+if ! apt-get check --quiet --quiet; then
+  say 'repairing the packages'
+  apt-get install --fix-broken --yes --quiet --quiet --option DPkg::Lock::Timeout=900
+fi
+
+install_packages ca-certificates curl rsync
+say "this is $(hostname), Debian $(cat /etc/debian_version), $(dpkg --print-architecture)"
