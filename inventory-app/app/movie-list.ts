@@ -5,9 +5,9 @@ import type { Database } from './database.ts';
 /** The first page is small, so that the answer begins at once; then they grow by this factor. */
 const FIRST_ROWS = 50;
 const GROWTH = 4;
-const MOST_ROWS = 2000;
+const MOST_ROWS = 5000;
 /** A page ends with the film that reaches this. It bounds memory where descriptions are long. */
-const PAGE_BYTES = 262_144;
+const PAGE_BYTES = 524288;
 /** Up to this many films found, a search fetches them by id. */
 const FEW = 10_000;
 
@@ -29,19 +29,17 @@ export async function movieList(database: Database, search: string): Promise<Rea
   return Readable.from(jsonArray(database, condition, first), { objectMode: false, highWaterMark: 1 });
 }
 
+/** A Readable is one page ahead of its reader: it asks for the next one while the last one goes out. */
 async function* jsonArray(database: Database, condition: Prisma.Sql, first: Page): AsyncGenerator<string> {
   let page = first;
   let rows = FIRST_ROWS;
-  let separator = '[';
+  yield `[${page.films ?? ''}`;
   while (!page.isLast && page.lastId !== null) {
     rows = Math.min(rows * GROWTH, MOST_ROWS);
-    const next = readPage(database, condition, page.lastId, rows); // while this page goes out
-    next.catch(() => {}); // reported by the await below, if the client is still there
-    yield `${separator}${page.films}`;
-    separator = ',';
-    page = await next;
+    page = await readPage(database, condition, page.lastId, rows);
+    if (page.films !== null) yield `,${page.films}`;
   }
-  yield page.films === null ? `${separator === '[' ? '[' : ''}]` : `${separator}${page.films}]`;
+  yield ']';
 }
 
 async function readPage(database: Database, condition: Prisma.Sql, after: number, rows: number): Promise<Page> {
