@@ -51,6 +51,9 @@ function admission(maxRequestsInFlight: number): Middleware {
     if (!ctx.req.url?.startsWith('/')) {
       throw problem(400, { kind: 'bad-request', detail: 'The request target must be a path that begins with "/".' });
     }
+    if (ctx.req.headers.host === undefined && ctx.req.httpVersion === '1.1') {
+      throw problem(400, { kind: 'bad-request', detail: 'The request has no Host header field.' });
+    }
     if (inFlight >= maxRequestsInFlight) {
       throw problem(503, {
         kind: 'overloaded',

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import { jsonBody } from '@crud-master/plumbing/json-body';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
@@ -14,20 +15,23 @@ const RECENT_KEYS = 20_000;
 export function billingRoutes(publish: PublishOrder, maxBytes: number): Middleware {
   const recentKeys = new RecentKeys(RECENT_KEYS);
 
-  const router = new Router().post('/api/billing', jsonBody(maxBytes), async (ctx) => {
+  // All methods of HTTP are known, so that every wrong one is answered 405.
+  const router = new Router({ methods: METHODS }).post('/api/billing', jsonBody(maxBytes), async (ctx) => {
     const key = idempotencyKey(ctx.req.headers['idempotency-key']);
     const content = orderContent(ctx.request.body);
     const id = messageId(key);
     if (key !== undefined) recentKeys.hold(id, content);
 
     await publish({ id, content, trace: ctx.state.trace as Trace });
-    ctx.set('X-Request-Id', ctx.state.requestId);
     ctx.body = { message: 'Message posted', message_id: id };
   });
 
   const routes = router.routes();
   const otherMethods = router.allowedMethods();
-  return (ctx, next) => routes(ctx as never, () => otherMethods(ctx as never, next));
+  return (ctx, next) => {
+    ctx.set('X-Request-Id', ctx.state.requestId);
+    return routes(ctx as never, () => otherMethods(ctx as never, next));
+  };
 }
 
 /** The bytes of the message. Throws 400 for what can never be an order. */

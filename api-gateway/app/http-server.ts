@@ -16,6 +16,7 @@ export interface ServerLimits {
 export function createHttpServer(listener: RequestListener, limits: ServerLimits): Server {
   const server = createServer(
     {
+      requireHostHeader: false, // Node's own refusal has no body; the app's admission makes it one
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersTimeout,
       requestTimeout: limits.requestTimeout,
