@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createLog } from '@crud-master/plumbing/log';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createDatabase } from '../../scripts/testing/services.ts';
+import { createApp } from '../app/app.ts';
+import { loadConfig } from '../app/config.ts';
+import { openDatabase } from '../app/database.ts';
+import { createHttpServer } from '../app/http-server.ts';
+
+export type Catalogue = Awaited<ReturnType<typeof startCatalogue>>;
+
+/** The real app on a port of its own, over a database of its own. `variables` go over its environment. */
+export async function startCatalogue(variables: Record<string, string> = {}) {
+  const { name, env } = await createDatabase('MOVIES_DB');
+  const { postgres } = inject('services');
+  const sql = new pg.Client({ ...postgres, user: postgres.superuser, database: name });
+  await sql.connect();
+
+  const environment = { ...env, ...variables };
+  const config = loadConfig(environment);
+  const database = openDatabase(config.database);
+  const app = createApp({ database, log: createLog('inventory-app', 'silent'), bodyLimit: config.bodyLimit });
+  const http = createHttpServer(app.callback(), config.http);
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+
+  return {
+    port,
+    http,
+    database,
+    /** As a superuser, past the app. */
+    sql,
+    request: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init),
+    send: (method: string, path: string, body: unknown) =>
+      fetch(`http://127.0.0.1:${port}${path}`, {
+        method,
+        headers: { 'Content-Type': 'application/json' },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    async stop() {
+      http.closeAllConnections();
+      http.close();
+      await database.$disconnect();
+      await sql.end();
+    },
+  };
+}

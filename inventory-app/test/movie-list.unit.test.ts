@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { Database } from '../app/database.ts';
+import { movieList } from '../app/movie-list.ts';
+
+test('an endless list is read as far as its reader goes, and no further once the reader has left', async () => {
+  let pages = 0;
+  const database = {
+    $queryRaw: async () => {
+      pages++;
+      return [{ films: `{"id":${pages}}`, lastId: pages, isLast: false }];
+    },
+  } as unknown as Database;
+
+  const list = await movieList(database, '');
+  expect(pages).toBe(1);
+  await once(list, 'readable');
+  await wait(50);
+  expect(pages).toBeLessThanOrEqual(3);
+
+  list.destroy();
+  await once(list, 'close');
+  const atTheEnd = pages;
+  await wait(50);
+  expect(pages).toBe(atTheEnd);
+});
