@@ -59,7 +59,7 @@ const provoke: Record<number, (operation: string) => Promise<unknown>> = {
     if (['createMovie', 'postOrder'].includes(operation)) return client.call(method, template, { body: {} });
     if (operation === 'updateMovie') return client.call(method, film, { body: {} });
     if (['getMovie', 'headMovie', 'deleteMovie'].includes(operation)) return client.call(method, '/api/movies/word');
-    return raw(gateways.inventoryAway, operation, '\r\n'); // no Host
+    return raw(gateways.inventoryAway, operation, 'Connection: close\r\n\r\n'); // no Host
   },
   404: (operation) => {
     const [method, , request] = good(operation);

@@ -16,8 +16,8 @@ const refused: [what: string, bytes: string, status: number][] = [
   ['a method in lower case', 'get /api/movies HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   ['no target', 'GET HTTP/1.1\r\nHost: x\r\n\r\n', 400],
   ['an unknown version', 'GET /api/movies HTTP/9.9\r\nHost: x\r\n\r\n', 400],
-  ['no Host', 'GET /api/movies/1 HTTP/1.1\r\n\r\n', 400],
-  ['two Hosts', get('/api/movies/1', 'Host: y\r\n'), 400],
+  ['no Host', 'GET /api/movies/1 HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+  ['two Hosts', get('/api/movies/1', 'Host: y\r\nConnection: close\r\n'), 400],
   ['a space before a colon', get('/api/movies/1', 'X-A : b\r\n'), 400],
   ['a header without a colon', get('/api/movies/1', 'X-A\r\n'), 400],
   ['a header name with a space', get('/api/movies/1', 'X A: b\r\n'), 400],
@@ -33,7 +33,7 @@ const refused: [what: string, bytes: string, status: number][] = [
   ['a chunk size that is no number', post(`${JSON_TYPE}Transfer-Encoding: chunked\r\n`, 'zz\r\n{}\r\n0\r\n\r\n'), 400],
   ['a chunk longer than its size', post(`${JSON_TYPE}Transfer-Encoding: chunked\r\n`, '1\r\n{}\r\n0\r\n\r\n'), 400],
   ['an unknown transfer coding', post(`${JSON_TYPE}Transfer-Encoding: rot13\r\n`, '{}'), 400],
-  ['another server as target', 'GET http://elsewhere/api/movies HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+  ['another server as target', 'GET http://elsewhere/api/movies HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
   ['a tunnel', 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n\r\n', 400],
 ];
 

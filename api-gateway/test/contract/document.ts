@@ -74,11 +74,9 @@ export function contradictions({ method, path, status, headers, text }: Answer):
   );
   return [
     ...headerContradictions(response, pointer, headers),
-    ...(response.content
+    ...(response.content && method !== 'HEAD'
       ? bodyContradictions(response.content, pointer, headers, text)
-      : text
-        ? ['a body, where none should be']
-        : []),
+      : noBodyContradictions(text)),
     ...(status >= 400 && method !== 'HEAD' ? problemContradictions(status, headers, text) : []),
   ];
 }
@@ -111,6 +109,8 @@ function bodyContradictions(content: object, pointer: string, headers: Answer['h
     throw error;
   }
 }
+
+const noBodyContradictions = (text: string) => (text ? ['a body, where none should be'] : []);
 
 /** What no problem may tell a stranger: stack traces, SQL, addresses, where the code is. */
 const LEAKS =
