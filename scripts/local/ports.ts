@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 /** `wanted` when nothing listens there, else the next free port of 127.0.0.1 above it. */
@@ -54,7 +54,7 @@ export function holderOfPort(port: number): string {
   return '';
 }
 
-const quiet = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] } as const;
+const quiet: ExecFileSyncOptionsWithStringEncoding = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
 
 function lookWithSs(port: number) {
   const out = execFileSync('ss', ['-Hltnp', `sport = :${port}`], quiet);

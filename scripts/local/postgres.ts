@@ -46,8 +46,16 @@ const paths = (home: string) => ({
   log: join(home, 'postgres', 'postgres.log'),
 });
 
+export interface PostgresOptions {
+  home: string;
+  /** The first port to try. */
+  port: number;
+  /** Settings of PostgreSQL's beside the usual ones. */
+  settings?: Record<string, string>;
+}
+
 /** The PostgreSQL of that home: started on the first free port from `port` on, or found running. */
-export async function startPostgres({ home, port }: { home: string; port: number }): Promise<Postgres> {
+export async function startPostgres({ home, port, settings = {} }: PostgresOptions): Promise<Postgres> {
   const running = findPostgres(home);
   if (running) {
     if (await waitFor(10_000, () => answers(running))) return running;
@@ -64,7 +72,7 @@ export async function startPostgres({ home, port }: { home: string; port: number
 
   const chosen = await freePort(port);
   const output = openSync(log, 'a');
-  const settings = {
+  const configuration = {
     port: chosen,
     listen_addresses: HOST,
     unix_socket_directories: '', // a socket's path is limited to 107 bytes, a checkout's is not
@@ -72,13 +80,14 @@ export async function startPostgres({ home, port }: { home: string; port: number
     shared_buffers: '128MB',
     log_timezone: 'UTC',
     timezone: 'UTC',
+    ...settings,
   };
   const [command, ...args] = [
     ...user.prefix,
     join(binaries, 'postgres'),
     '-D',
     data,
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ...Object.entries(configuration).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const child = spawn(command!, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);

@@ -1,0 +1,102 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { checkout } from '../local/home.ts';
+import { databases, migrate } from '../local/migrations.ts';
+import { anyFreePort } from '../local/ports.ts';
+import { connect, ensureDatabase, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
+import { isAlive } from '../local/process.ts';
+import { startBroker, stopBroker } from '../local/rabbitmq.ts';
+
+/** What the tests get to know of the PostgreSQL and RabbitMQ of this run. */
+export interface Services {
+  home: string;
+  postgres: { host: string; port: number; superuser: string; password: string };
+  rabbitmq: {
+    host: string;
+    port: number;
+    vhost: string;
+    admin: { user: string; password: string };
+    gateway: { user: string; password: string };
+    billing: { user: string; password: string };
+  };
+  /** A complete environment, as of `.env`, that points at them. Its two databases are migrated. */
+  env: Record<string, string>;
+}
+
+const HOMES = join(checkout, '.local', 'test');
+
+/** PostgreSQL and RabbitMQ for one run of the tests, in a folder that goes away with them. */
+export async function startPrivateServices(): Promise<{ services: Services; stop(): Promise<void> }> {
+  await removeAbandoned();
+  const home = join(HOMES, String(process.pid));
+  mkdirSync(home, { recursive: true });
+  const stop = () => remove(home);
+  try {
+    const env = parseEnv(readFileSync(join(checkout, '.env'), 'utf8')) as Record<string, string>;
+    const [postgres, broker] = await Promise.all([
+      // Nothing here has to survive a power cut.
+      startPostgres({ home, port: await anyFreePort(), settings: { fsync: 'off', max_connections: '300' } }),
+      startBroker({ home, port: await anyFreePort(), environment: env }),
+    ]);
+    Object.assign(env, {
+      API_GATEWAY_PORT: String(await anyFreePort()),
+      API_GATEWAY_LISTEN_HOST: '127.0.0.1',
+      INVENTORY_HOST: '127.0.0.1',
+      INVENTORY_LISTEN_HOST: '127.0.0.1',
+      INVENTORY_PORT: String(await anyFreePort()),
+      MOVIES_DB_HOST: postgres.host,
+      MOVIES_DB_PORT: String(postgres.port),
+      ORDERS_DB_HOST: postgres.host,
+      ORDERS_DB_PORT: String(postgres.port),
+      RABBITMQ_HOST: broker.host,
+      RABBITMQ_PORT: String(broker.port),
+    });
+    await Promise.all(databases.map(({ app, prefix }) => createMigrated(postgres, app, prefix, env)));
+    const user = (role: string) => ({ user: env[`RABBITMQ_${role}_USER`]!, password: env[`RABBITMQ_${role}_PASSWORD`]! });
+    const services: Services = {
+      home,
+      postgres: { host: postgres.host, port: postgres.port, superuser: postgres.superuser, password: postgres.password },
+      rabbitmq: {
+        host: broker.host,
+        port: broker.port,
+        vhost: env.RABBITMQ_VHOST!,
+        admin: user('ADMIN'),
+        gateway: user('GATEWAY'),
+        billing: user('BILLING'),
+      },
+      env,
+    };
+    return { services, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The database of the environment, and beside it a copy that nobody opens, from which tests make their own. */
+async function createMigrated(postgres: Postgres, app: string, prefix: string, env: Record<string, string>): Promise<void> {
+  const database = env[`${prefix}_NAME`]!;
+  const role = env[`${prefix}_USER`]!;
+  await ensureDatabase(postgres, { role, password: env[`${prefix}_PASSWORD`]!, database });
+  await migrate(app, env);
+  const client = await connect(postgres);
+  await client.query(
+    `CREATE DATABASE ${client.escapeIdentifier(templateOf(database))} TEMPLATE ${client.escapeIdentifier(database)} OWNER ${client.escapeIdentifier(role)}`,
+  );
+  await client.end();
+}
+
+export const templateOf = (database: string) => `${database}_template`;
+
+/** What runs that were killed left behind. */
+async function removeAbandoned(): Promise<void> {
+  mkdirSync(HOMES, { recursive: true });
+  const abandoned = readdirSync(HOMES).filter((pid) => !isAlive(Number(pid)));
+  await Promise.all(abandoned.map((pid) => remove(join(HOMES, pid))));
+}
+
+async function remove(home: string): Promise<void> {
+  await Promise.all([findPostgres(home)?.stop(), stopBroker(home)]);
+  rmSync(home, { recursive: true, force: true });
+}
