@@ -52,7 +52,8 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
       RABBITMQ_HOST: broker.host,
       RABBITMQ_PORT: String(broker.port),
     });
-    await Promise.all(databases.map(({ app, prefix }) => createMigrated(postgres, app, prefix, env)));
+    // One after the other: two sessions may not change the rights on what all databases share at the same time.
+    for (const { app, prefix } of databases) await createMigrated(postgres, app, prefix, env);
     const user = (role: string) => ({ user: env[`RABBITMQ_${role}_USER`]!, password: env[`RABBITMQ_${role}_PASSWORD`]! });
     const services: Services = {
       home,
