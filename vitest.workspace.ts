@@ -24,6 +24,7 @@ export default defineConfig({
           name: 'contract',
           include: ['*/test/**/*.contract.test.ts'],
           globalSetup: ['scripts/testing/stack.ts'],
+          fileParallelism: false, // one stack for all, and one of the tests empties the catalogue
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
