@@ -115,8 +115,8 @@ async function unpack(onProgress: (what: string) => void): Promise<void> {
     await apt('update');
     const needed = await apt('install', '--print-uris', '--no-install-recommends', 'rabbitmq-server');
     const names = [...needed.stdout.matchAll(/^'\S+' ([^_\s]+)_/gm)].map((match) => match[1]!);
-    const installed = await run('dpkg-query', ['-W', '-f', '${Package}\n']);
-    const present = new Set(installed.stdout.split('\n'));
+    const installed = await run('dpkg-query', ['--show']); // name:architecture, version
+    const present = new Set(installed.stdout.split('\n').map((line) => line.split(/[:\t]/)[0]));
     const wanted = names.filter(
       (name) =>
         /^(erlang-|rabbitmq-server$)/.test(name) ||

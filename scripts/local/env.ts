@@ -1,0 +1,14 @@
+// npm run --silent env: the environment of the running stack, as KEY=value lines
+import { savedEnvironment } from './environment.ts';
+import { Failure } from './failure.ts';
+import { localHome } from './home.ts';
+import { runCommand } from './report.ts';
+import { environmentLines } from './stack.ts';
+
+await runCommand(async () => {
+  const home = localHome();
+  const environment = savedEnvironment(home);
+  if (!environment) throw new Failure('The local stack was never started: npm start starts it.');
+  console.log(environmentLines(home, environment).join('\n'));
+  return 0;
+});

@@ -1,0 +1,37 @@
+// npm run reset [-- --yes]: stops the stack and deletes its data
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Failure } from './failure.ts';
+import { localHome } from './home.ts';
+import { createReport, runCommand } from './report.ts';
+import { stopStack } from './stack.ts';
+
+/** Downloads that hold nothing of the user's. */
+const KEPT = new Set(['cache', 'stack.lock', 'install.lock']);
+
+await runCommand(async () => {
+  const home = localHome();
+  const found = existsSync(home) ? readdirSync(home).filter((name) => !KEPT.has(name)) : [];
+  if (found.length === 0) {
+    console.log('There is no local data.');
+    return 0;
+  }
+  console.log(
+    `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs.`,
+  );
+  if (!process.argv.includes('--yes')) {
+    if (!process.stdin.isTTY) throw new Failure('Nothing was deleted: say npm run reset -- --yes where nobody can be asked.');
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    const answer = await terminal.question('Delete it? [y/N] ');
+    terminal.close();
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      console.log('Nothing was deleted.');
+      return 1;
+    }
+  }
+  await stopStack(home, createReport());
+  for (const name of found) rmSync(join(home, name), { recursive: true, force: true });
+  console.log('Deleted.');
+  return 0;
+});
