@@ -1,0 +1,105 @@
+import { createRandom, type Random } from './random.ts';
+
+export const SERVICES = ['api_gateway', 'inventory_app', 'billing_app'] as const;
+export const SERVERS = ['broker', 'postgres'] as const;
+export const LINKS = [
+  'client-gateway',
+  'gateway-broker',
+  'gateway-inventory',
+  'billing-broker',
+  'billing-orders_db',
+  'inventory-movies_db',
+] as const;
+const SERVICE_ACTIONS = ['SIGKILL', 'SIGSTOP', 'SIGTERM', 'pm2 restart'] as const;
+const SERVER_ACTIONS = ['SIGKILL', 'SIGSTOP', 'restart'] as const;
+const LINK_ACTIONS = ['cut', 'black-hole', 'slow', 'requests lost', 'replies lost'] as const;
+
+export type Service = (typeof SERVICES)[number];
+export type Server = (typeof SERVERS)[number];
+export type Link = (typeof LINKS)[number];
+export type LinkAction = (typeof LINK_ACTIONS)[number];
+
+/** What breaks, and how. */
+export type Kind =
+  | { target: Service; action: (typeof SERVICE_ACTIONS)[number] }
+  | { target: Server; action: (typeof SERVER_ACTIONS)[number] }
+  | { target: Link; action: LinkAction };
+
+export type Fault = Kind & {
+  /** Milliseconds after the first fault of the same strike. */
+  delay: number;
+  /** Milliseconds until it is mended; of no meaning where the victim is started again at once. */
+  hold: number;
+};
+
+/** One fault, or two that overlap; mended before the next strike. */
+export interface Strike {
+  /** Milliseconds of peace before it. */
+  pause: number;
+  faults: Fault[];
+}
+
+export const KINDS: readonly Kind[] = [
+  ...SERVICES.flatMap((target) => SERVICE_ACTIONS.map((action) => ({ target, action }))),
+  ...SERVERS.flatMap((target) => SERVER_ACTIONS.map((action) => ({ target, action }))),
+  ...LINKS.flatMap((target) => LINK_ACTIONS.map((action) => ({ target, action }))),
+];
+
+/**
+ * The strikes that find a broken promise most surely. Every plan has them, however short, as far as its number goes.
+ * Killing billing while the database is slow: what was acknowledged before it was stored is lost.
+ * Losing what the gateway sends: what was answered before the confirm is lost.
+ * Losing the broker's confirms, billing's acknowledgements, or the answers to its inserts: whatever is sent again without
+ * being recognised is stored twice.
+ */
+const TELLING: readonly Kind[][] = [
+  [
+    { target: 'billing-orders_db', action: 'slow' },
+    { target: 'billing_app', action: 'SIGKILL' },
+  ],
+  [{ target: 'gateway-broker', action: 'requests lost' }],
+  [{ target: 'gateway-broker', action: 'replies lost' }],
+  [{ target: 'billing-broker', action: 'requests lost' }],
+  [{ target: 'billing-orders_db', action: 'replies lost' }],
+];
+
+/** Of the other faults, the share that comes together with another. */
+const PAIRED = 0.3;
+
+/** `count` faults in strikes: which, when and how long follows from the seed. Each kind comes about equally often. */
+export function planStrikes(seed: string, count: number): Strike[] {
+  const random = createRandom(`strikes ${seed}`);
+  const strikes: Strike[] = [];
+  let left = count;
+  for (const kinds of TELLING) {
+    if (kinds.length > left) continue;
+    strikes.push(createStrike(random, kinds, () => random.between(1000, 2000)));
+    left -= kinds.length;
+  }
+  const kinds = draw(random, left);
+  while (kinds.length > 0) {
+    const first = kinds.pop()!;
+    const paired = random.fraction() < PAIRED && kinds.length > 0 && kinds.at(-1)!.target !== first.target;
+    strikes.push(createStrike(random, paired ? [first, kinds.pop()!] : [first], () => anyHold(random)));
+  }
+  return random.shuffle(strikes);
+}
+
+function draw(random: Random, count: number): Kind[] {
+  const drawn: Kind[] = [];
+  while (drawn.length < count) drawn.push(...random.shuffle(KINDS));
+  return drawn.slice(0, count);
+}
+
+function createStrike(random: Random, [first, second]: Kind[], hold: () => number): Strike {
+  const faults: Fault[] = [{ ...first!, delay: 0, hold: hold() }];
+  if (second) faults.push({ ...second, delay: random.between(50, faults[0]!.hold), hold: hold() });
+  return { pause: random.between(100, 600), faults };
+}
+
+/** Mostly short, so that much happens; one in eight outlives the services' own timeouts. */
+function anyHold(random: Random): number {
+  return random.fraction() < 1 / 8 ? random.between(2000, 5000) : random.between(200, 1200);
+}
+
+export const nameOf = ({ target, action }: Kind) => `${target} ${action}`;
