@@ -1,17 +1,14 @@
-import { inject } from 'vitest';
+/**
+ * The running system under test, as the environment describes it: what the Vitest project starts for the run, the local
+ * stack, or any other gateway (`GATEWAY_URL`).
+ */
+const { env } = process;
 
-/** The gateway under test: the one that the run started, or any other that `GATEWAY_URL` names. */
-export const gatewayUrl = inject('gatewayUrl');
-
-/** Absent where the run did not start the stack. */
-const services: ReturnType<typeof inject<'services'>> | undefined = inject('services');
+export const gatewayUrl = required('GATEWAY_URL');
 
 /** Whether this run started the stack, and so may empty its catalogue. */
-export const stackIsOurs = services !== undefined;
+export const stackIsOurs = env.STACK_IS_OURS === 'true';
 
-const env = { ...process.env, ...services?.env };
-
-/** Where the orders arrive; it cannot be reached from everywhere. */
 export const ordersDatabase = {
   host: env.ORDERS_DB_HOST,
   port: Number(env.ORDERS_DB_PORT),
@@ -19,3 +16,9 @@ export const ordersDatabase = {
   user: env.ORDERS_DB_USER,
   password: env.ORDERS_DB_PASSWORD,
 };
+
+function required(name: string): string {
+  const value = env[name];
+  if (!value) throw new Error(`${name} is missing: run the contract tests with "npm run test:contract".`);
+  return value;
+}
