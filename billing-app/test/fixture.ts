@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { connect as connectSocket, createServer, type Socket } from 'node:net';
+import { createLog } from '@crud-master/plumbing/log';
+import amqp, { type GetMessage, type Options } from 'amqplib';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createDatabase } from '../../scripts/testing/services.ts';
+import { startBilling } from '../app/billing.ts';
+import { loadConfig } from '../app/config.ts';
+
+/** Everything a test of billing needs: a database of its own behind a cable that can be cut, the queue, and a hand on both. */
+export async function createFixture() {
+  const { postgres } = inject('services');
+  const { name, env } = await createDatabase('ORDERS_DB');
+  const superuser = { host: postgres.host, port: postgres.port, user: postgres.superuser, password: postgres.password };
+  const server = new pg.Client({ ...superuser, database: 'postgres' });
+  await server.connect();
+  const database = new pg.Client({ ...superuser, database: name });
+  await database.connect();
+
+  const cable = await createCable(postgres.host, postgres.port);
+  env.ORDERS_DB_HOST = '127.0.0.1';
+  env.ORDERS_DB_PORT = String(cable.port);
+
+  const broker = await amqp.connect({
+    hostname: env.RABBITMQ_HOST!,
+    port: Number(env.RABBITMQ_PORT),
+    vhost: env.RABBITMQ_VHOST!,
+    username: env.RABBITMQ_ADMIN_USER!,
+    password: env.RABBITMQ_ADMIN_PASSWORD!,
+  });
+  const channel = await broker.createConfirmChannel();
+  const queue = env.BILLING_QUEUE!;
+  const deadLetterQueue = env.BILLING_DEAD_LETTER_QUEUE!;
+  const running: { close(): Promise<void> }[] = [];
+
+  return {
+    env,
+    queue,
+    deadLetterQueue,
+    cable,
+    channel,
+
+    async start(overrides: Record<string, string> = {}) {
+      const config = loadConfig({ ...env, ...overrides });
+      const billing = await startBilling(config, createLog('billing_app', 'silent'));
+      running.push(billing);
+      return billing;
+    },
+    async stopAll() {
+      await Promise.all(running.splice(0).map((billing) => billing.close()));
+    },
+    async publish(content: string | Buffer, options: Options.Publish = {}) {
+      channel.publish('billing', queue, Buffer.from(content), { persistent: true, ...options });
+      await channel.waitForConfirms();
+    },
+    /** Valid orders with user ids from 1 to `count`, each with a message id. */
+    async publishOrders(count: number) {
+      for (let user = 1; user <= count; user++) {
+        channel.publish('billing', queue, Buffer.from(orderOf(user)), { persistent: true, messageId: randomUUID() });
+      }
+      await channel.waitForConfirms();
+    },
+    async userIds(): Promise<number[]> {
+      const { rows } = await database.query<{ user_id: number }>('SELECT user_id FROM orders ORDER BY user_id');
+      return rows.map(({ user_id }) => user_id);
+    },
+    /** Takes what is in the dead letters out of them. */
+    async deadLetters(): Promise<GetMessage[]> {
+      const letters: GetMessage[] = [];
+      for (;;) {
+        const letter = await channel.get(deadLetterQueue, { noAck: true });
+        if (!letter) return letters;
+        letters.push(letter);
+      }
+    },
+    /** Messages ready in a queue, or undefined where there is no such queue. */
+    async ready(name: string): Promise<number | undefined> {
+      const probe = await broker.createChannel(); // the broker closes the channel of who asks for a queue that is not there
+      probe.on('error', () => {});
+      try {
+        const { messageCount } = await probe.checkQueue(name);
+        await probe.close();
+        return messageCount;
+      } catch {
+        return undefined;
+      }
+    },
+    sql: (text: string) => database.query(text),
+    /** Runs a statement as superuser outside the orders database, then ends billing's connections so that it takes effect. */
+    async reconfigure(text: string) {
+      await server.query(text);
+      await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'billing_app'`);
+    },
+    /** As an SQL identifier. */
+    database: pg.escapeIdentifier(name),
+    async reset() {
+      await Promise.all(running.splice(0).map((billing) => billing.close()));
+      cable.restore();
+      await channel.assertQueue(queue);
+      await channel.assertQueue(deadLetterQueue);
+      await channel.purgeQueue(queue);
+      await channel.purgeQueue(deadLetterQueue);
+      await database.query('TRUNCATE orders, handled_messages RESTART IDENTITY');
+    },
+    async close() {
+      await broker.close();
+      await database.end();
+      await cable.close();
+      await server.query(`DROP DATABASE ${pg.escapeIdentifier(name)} WITH (FORCE)`);
+      await server.end();
+    },
+  };
+}
+
+export type Fixture = Awaited<ReturnType<typeof createFixture>>;
+
+export const orderOf = (user: number) => JSON.stringify({ user_id: String(user), number_of_items: '5', total_amount: '180.50' });
+
+export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+/** A TCP relay in front of the database: cut, it refuses connections; frozen, it takes them and says nothing. */
+async function createCable(host: string, port: number) {
+  const sockets = new Set<Socket>();
+  let state: 'whole' | 'cut' | 'frozen' = 'whole';
+  let attempts = 0;
+  const relay = createServer((near) => {
+    attempts++;
+    near.on('error', () => {});
+    if (state === 'cut') return near.destroy();
+    const far = connectSocket(port, host);
+    far.on('error', () => {});
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      from.on('data', (bytes) => state === 'whole' && to.write(bytes));
+    }
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const cutAll = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: (relay.address() as { port: number }).port,
+    /** Connections that were tried since the last call. */
+    attempts() {
+      const count = attempts;
+      attempts = 0;
+      return count;
+    },
+    cut() {
+      state = 'cut';
+      cutAll();
+    },
+    freeze() {
+      state = 'frozen';
+    },
+    restore() {
+      if (state === 'frozen') cutAll(); // what was swallowed cannot be told any more
+      state = 'whole';
+    },
+    async close() {
+      cutAll();
+      await new Promise((resolve) => relay.close(resolve));
+    },
+  };
+}
