@@ -1,5 +1,5 @@
 /**
- * Runs the Postman collection against a running gateway: `npm run postman [-- --target local|vm]`.
+ * Runs the Postman collection against a running gateway: `npm run postman [-- --target local|vm | --url URL]`.
  * The catalogue is left as it was found, ids included. So "Delete all films" runs only where there are none. Orders stay.
  */
 import { createRequire } from 'node:module';
@@ -14,15 +14,14 @@ interface Newman {
 const COLLECTION = fileURLToPath(new URL('../../docs/postman/crud-master.postman_collection.json', import.meta.url));
 const EMPTIES_CATALOGUE = 'Delete all films';
 
-const { values } = parseArgs({ options: { target: { type: 'string', default: 'local' } } });
+const { values } = parseArgs({ options: { target: { type: 'string', default: 'local' }, url: { type: 'string' } } });
 if (values.target !== 'local' && values.target !== 'vm') {
   console.error(`There is no target "${values.target}": choose local or vm.`);
   process.exit(1);
 }
-await runCollection(values.target);
+await runCollection(values.target, values.url ?? gatewayUrl(values.target));
 
-async function runCollection(target: Target): Promise<void> {
-  const url = gatewayUrl(target);
+async function runCollection(target: Target, url: string): Promise<void> {
   let empty: boolean;
   try {
     empty = await catalogueIsEmpty(url);
