@@ -53,7 +53,10 @@ function describe(row: Row): string {
     sentence([row.Source], ''),
     sentence([row['Release Date'] && `released ${row['Release Date']}`, row.Distributor && `by ${row.Distributor}`], ' '),
     sentence(
-      [row['MPAA Rating'] && `rated ${row['MPAA Rating']}`, row['Running Time min'] && `${row['Running Time min']} minutes`],
+      [
+        row['MPAA Rating'] && (row['MPAA Rating'] === 'Not Rated' ? 'not rated' : `rated ${row['MPAA Rating']}`),
+        row['Running Time min'] && `${row['Running Time min']} minutes`,
+      ],
       ', ',
     ),
     sentence([row['Production Budget'] && `budget ${dollars(row['Production Budget'])}`], ''),
@@ -67,7 +70,7 @@ function describe(row: Row): string {
 
 function sentence(parts: (string | number | null | undefined)[], separator: string): string {
   const text = parts.filter(Boolean).join(separator);
-  return text && `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+  return text && `${text[0]!.toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }
 
 function dollars(amount: string | number): string {
