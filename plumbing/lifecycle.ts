@@ -43,6 +43,8 @@ export async function runService(name: string, start: () => Promise<Service>): P
   };
   process.on('SIGINT', () => stop('SIGINT', 0));
   process.on('SIGTERM', () => stop('SIGTERM', 0));
+  // PM2 itself has died: who stays behind would hold the port against the one that PM2 starts next.
+  process.on('disconnect', () => stop('the process manager is gone', 0));
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'an error that nobody handled');
     stop('uncaught exception', 1);

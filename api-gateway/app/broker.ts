@@ -26,6 +26,7 @@ export class BrokerLink extends EventEmitter<{
   #vhost: RascalVhost | undefined;
   #channel: ConfirmChannel | undefined;
   #closing = false;
+  #opening = false;
   readonly #config: BrokerConfig;
   readonly #log: Logger;
 
@@ -68,7 +69,7 @@ export class BrokerLink extends EventEmitter<{
     const channel = this.#channel;
     this.#lose(reason);
     try {
-      channel?.close(() => {});
+      channel?.close(() => {}); // fails what it still owes; Rascal's own way to destroy it would forget that
     } catch {
       // closed already
     }
@@ -79,15 +80,19 @@ export class BrokerLink extends EventEmitter<{
     this.#closing = true;
     const vhost = this.#vhost;
     if (!vhost) return;
+    if (this.#channel) vhost.returnConfirmChannel(this.#channel);
     await new Promise<void>((resolve) => vhost.forewarn(() => resolve()));
     const closed = new Promise<void>((resolve) => vhost.shutdown(() => resolve()));
     await Promise.race([closed, sleep(1000, undefined, { ref: false })]); // a frozen broker never says good-bye
   }
 
+  /** From Rascal's pool, for good: making one outside of it throws, where nobody can catch it, if the connection is just being lost. */
   #openChannel(): void {
-    if (this.#closing || this.#channel) return;
-    this.#vhost?.getConfirmChannel((error, channel) => {
-      if (this.#closing || this.#channel) return void channel?.close(() => {});
+    if (this.#closing || this.#channel || this.#opening) return;
+    this.#opening = true;
+    this.#vhost?.borrowConfirmChannel((error, channel) => {
+      this.#opening = false;
+      if (this.#closing) return;
       if (error || !channel) return void setTimeout(() => this.#openChannel(), RETRY).unref();
       this.#channel = channel;
       let reason = 'the broker closed the channel';

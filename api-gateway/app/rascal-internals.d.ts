@@ -11,7 +11,8 @@ declare module 'rascal/lib/amqp/Vhost.js' {
   import type { ConfirmChannel } from 'amqplib/callback_api.js';
 
   export interface RascalVhost extends EventEmitter {
-    getConfirmChannel(next: (error: Error | null, channel?: ConfirmChannel) => void): void;
+    borrowConfirmChannel(next: (error: Error | null, channel?: ConfirmChannel) => void): void;
+    returnConfirmChannel(channel: ConfirmChannel): void;
     forewarn(next: () => void): void;
     shutdown(next: (error?: Error) => void): void;
   }

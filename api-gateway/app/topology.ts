@@ -37,6 +37,8 @@ export function topology(address: BrokerAddress): BrokerConfig {
           // A broker that comes back is found within a second (milliseconds).
           retry: { min: 200, max: 1000, factor: 1.5, strategy: 'exponential' },
         },
+        // One channel carries all orders. Another try to open one comes soon (milliseconds).
+        publicationChannelPools: { confirmPool: { max: 2, rejectionDelayMillis: 100 } },
         exchanges: { [ORDERS_EXCHANGE]: { assert: false, type: 'direct' } },
       },
     },

@@ -43,11 +43,14 @@ function install() {
   // `ci` would first delete the packages that a running stack was started from.
   const how = existsSync(modules) ? 'install' : 'ci';
   const [command, ...args] = [...npm, how, '--no-audit', '--no-fund', '--loglevel=error'];
+  const lock = readFileSync(join(checkout, 'package-lock.json'));
   const { status, error } = spawnSync(command, args, {
     cwd: checkout,
     stdio: ['ignore', 2, 2],
     env: { ...process.env, npm_config_ignore_scripts: 'true' },
   });
+  // Versions of npm differ in the order of its lines; that is no change worth showing in git.
+  if (!readFileSync(join(checkout, 'package-lock.json')).equals(lock)) writeFileSync(join(checkout, 'package-lock.json'), lock);
   if (error || status !== 0) {
     throw new Failure(
       'The packages could not be installed: npm says above why. Check the network or the proxy settings of npm, and try again.',

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
+import { connect, type Postgres } from './postgres.ts';
 
 const run = promisify(execFile);
 
@@ -11,6 +13,24 @@ export const databases = [
   { app: 'inventory-app', prefix: 'MOVIES_DB' },
   { app: 'billing-app', prefix: 'ORDERS_DB' },
 ] as const;
+
+/** Whether the database has every migration of the workspace. Much quicker to find out than to run Prisma. */
+export async function isMigrated(server: Postgres, app: string, database: string): Promise<boolean> {
+  const client = await connect(server, database);
+  try {
+    const { rows } = await client.query<{ migration_name: string }>(
+      'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+    );
+    const applied = new Set(rows.map((row) => row.migration_name));
+    const folders = readdirSync(join(checkout, app, 'prisma', 'migrations'), { withFileTypes: true });
+    return folders.every((folder) => !folder.isDirectory() || applied.has(folder.name));
+  } catch (error) {
+    if ((error as { code?: string }).code === '42P01') return false; // no such table: nothing was ever migrated
+    throw error;
+  } finally {
+    await client.end();
+  }
+}
 
 /** `prisma migrate deploy`: applies what is not applied yet. */
 export async function migrate(app: string, environment: Record<string, string | undefined>): Promise<void> {

@@ -239,7 +239,7 @@ async function answers(port: number, environment: Environment): Promise<boolean>
     { timeout: 2000 },
   );
   try {
-    const connection = await Promise.race([connecting, sleep(4000)]);
+    const connection = await Promise.race([connecting, sleep(4000, undefined, { ref: false })]);
     if (connection) await connection.close();
     else connecting.then((late) => late.close()).catch(() => {});
     return connection !== undefined;

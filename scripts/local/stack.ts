@@ -4,7 +4,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { type Environment, localEnvironment, savedEnvironment, saveEnvironment } from './environment.ts';
 import { Failure } from './failure.ts';
 import { withLock } from './lock.mjs';
-import { databases, migrate } from './migrations.ts';
+import { databases, isMigrated, migrate } from './migrations.ts';
 import { deleteApp, findDaemon, listApps, pm2Home, startApp, startDaemon, stopDaemon } from './pm2.ts';
 import { holderOfPort, isFree } from './ports.ts';
 import { ensureDatabase, findPostgres, startPostgres } from './postgres.ts';
@@ -75,12 +75,16 @@ async function start(home: string, own: Record<string, string | undefined>, repo
       const [role, password, database] = ['USER', 'PASSWORD', 'NAME'].map((part) => environment[`${prefix}_${part}`]!);
       await ensureDatabase(server, { role: role!, password: password!, database: database! });
     }
+    return server;
   });
-  const migrated = databasesReady.then(() =>
-    report.step('Migrations', async () => {
-      await Promise.all(databases.map(({ app }) => migrate(app, environment)));
-    }),
-  );
+  const migrated = databasesReady.then(async (server) => {
+    const done = await Promise.all(databases.map(({ app, prefix }) => isMigrated(server, app, environment[`${prefix}_NAME`]!)));
+    const behind = databases.filter((_, i) => !done[i]);
+    if (behind.length === 0) return;
+    await report.step('Migrations', async () => {
+      await Promise.all(behind.map(({ app }) => migrate(app, environment)));
+    });
+  });
   const brokerReady = report.step('RabbitMQ', async (detail) => {
     const running = await startBroker({ home, port: Number(environment.RABBITMQ_PORT), environment, onProgress: detail });
     environment.RABBITMQ_PORT = String(running.port);
