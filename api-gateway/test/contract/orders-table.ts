@@ -10,6 +10,7 @@ export interface OrderRow {
 
 /** The table `orders` of the stack under test; undefined where its database cannot be reached from here. */
 export async function openOrdersTable() {
+  if (!ordersDatabase) return undefined;
   const pool = new pg.Pool({ ...ordersDatabase, max: 2, connectionTimeoutMillis: 2000 });
   pool.on('error', () => {}); // an idle connection that is lost is replaced
   try {

@@ -9,7 +9,8 @@ export const gatewayUrl = required('GATEWAY_URL');
 /** Whether this run started the stack, and so may empty its catalogue. */
 export const stackIsOurs = env.STACK_IS_OURS === 'true';
 
-export const ordersDatabase = {
+/** Undefined where the environment says nothing of it: another gateway's orders are out of sight. */
+export const ordersDatabase = env.ORDERS_DB_HOST && {
   host: env.ORDERS_DB_HOST,
   port: Number(env.ORDERS_DB_PORT),
   database: env.ORDERS_DB_NAME,
