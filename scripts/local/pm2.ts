@@ -93,6 +93,11 @@ export async function startApp(
   await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment);
 }
 
+/** As `pm2 restart`: with the environment of its last start. */
+export async function restartApp(home: string, name: string): Promise<void> {
+  await pm2(home, ['restart', name, '--silent']);
+}
+
 export async function deleteApp(home: string, name: string): Promise<void> {
   const known = await listApps(home);
   if (known.some((app) => app.name === name)) await pm2(home, ['delete', name, '--silent']);

@@ -1,22 +1,16 @@
-import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { loadEnvironment } from '@crud-master/plumbing/environment';
+import { type Environment, localEnvironment } from '../local/environment.ts';
 import { Failure } from '../local/failure.ts';
-import { checkout } from '../local/home.ts';
 import { databases, migrate } from '../local/migrations.ts';
+import { findDaemon, restartApp, startApp, startDaemon } from '../local/pm2.ts';
 import { anyFreePort } from '../local/ports.ts';
 import { connect, ensureDatabase, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
-import { isAlive, waitFor } from '../local/process.ts';
+import { isAlive, processName, waitFor } from '../local/process.ts';
 import { type Broker, findBroker, startBroker, stopBroker } from '../local/rabbitmq.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { type Link, SERVICES, type Service } from './plan.ts';
 import { kill } from './processes.ts';
-
-const run = promisify(execFile);
-const PM2 = createRequire(import.meta.url).resolve('pm2/bin/pm2');
 
 export interface ServerControl {
   pid(): number;
@@ -34,11 +28,17 @@ export interface Stack {
     pid(service: Service): Promise<number>;
     restart(service: Service): Promise<void>;
   };
-  /** Names and passwords, with the addresses of the servers themselves: no proxy between. */
-  environment: Record<string, string>;
+  /** Names and passwords, and the addresses of the servers themselves: no proxy between. */
+  environment: Environment;
   /** Ends everything at once, whatever state it is in. */
   end(): Promise<void>;
 }
+
+const WORKSPACES: Record<Service, string> = {
+  api_gateway: 'api-gateway',
+  inventory_app: 'inventory-app',
+  billing_app: 'billing-app',
+};
 
 export async function startStack(home: string, onProgress: (what: string) => void): Promise<Stack> {
   await endProcesses(home); // of a proof that could not clean up
@@ -52,36 +52,30 @@ export async function startStack(home: string, onProgress: (what: string) => voi
 }
 
 async function start(home: string, onProgress: (what: string) => void): Promise<Stack> {
-  const configured = loadEnvironment(new URL('../../.env', import.meta.url), process.env) as Record<string, string>;
+  const environment: Environment = {
+    ...localEnvironment(process.env),
+    API_GATEWAY_PORT: String(await anyFreePort()),
+    INVENTORY_PORT: String(await anyFreePort()),
+  };
   let postgres: Postgres;
   let broker: Broker;
   const startDatabase = async (port: number) => {
     postgres = await startPostgres({ home, port });
   };
   const startQueue = async (port: number) => {
-    broker = await startBroker({ home, port, environment: configured, onProgress });
+    broker = await startBroker({ home, port, environment, onProgress });
   };
   onProgress('Starting PostgreSQL and RabbitMQ');
   await Promise.all([startDatabase(await anyFreePort()), startQueue(await anyFreePort())]);
+  environment.MOVIES_DB_PORT = environment.ORDERS_DB_PORT = String(postgres!.port);
+  environment.RABBITMQ_PORT = String(broker!.port);
 
-  const environment: Record<string, string> = {
-    ...configured,
-    PM2_HOME: join(home, 'pm2'),
-    NODE_BINARY: process.execPath,
-    LOG_LEVEL: 'info',
-    API_GATEWAY_PORT: String(await anyFreePort()),
-    API_GATEWAY_LISTEN_HOST: '127.0.0.1',
-    INVENTORY_HOST: '127.0.0.1',
-    INVENTORY_PORT: String(await anyFreePort()),
-    RABBITMQ_HOST: '127.0.0.1',
-    RABBITMQ_PORT: String(broker!.port),
-    ...Object.fromEntries(
-      databases.flatMap(({ prefix }) => [
-        [`${prefix}_HOST`, '127.0.0.1'],
-        [`${prefix}_PORT`, String(postgres.port)],
-      ]),
-    ),
-  };
+  onProgress('Creating the databases');
+  for (const { app, prefix } of databases) {
+    const [role, password, database] = ['USER', 'PASSWORD', 'NAME'].map((part) => environment[`${prefix}_${part}`]!);
+    await ensureDatabase(postgres!, { role: role!, password: password!, database: database! });
+    await migrate(app, environment);
+  }
 
   const links: Stack['links'] = {
     'client-gateway': await FaultProxy.listen(() => Number(environment.API_GATEWAY_PORT)),
@@ -91,22 +85,15 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
     'billing-orders_db': await FaultProxy.listen(() => postgres.port),
     'inventory-movies_db': await FaultProxy.listen(() => postgres.port),
   };
-  const throughProxies: Record<Service, Record<string, number>> = {
-    api_gateway: { RABBITMQ_PORT: links['gateway-broker'].port, INVENTORY_PORT: links['gateway-inventory'].port },
-    inventory_app: { MOVIES_DB_PORT: links['inventory-movies_db'].port },
-    billing_app: { RABBITMQ_PORT: links['billing-broker'].port, ORDERS_DB_PORT: links['billing-orders_db'].port },
+  const through = (link: Link) => String(links[link].port);
+  const proxied: Record<Service, Environment> = {
+    api_gateway: { RABBITMQ_PORT: through('gateway-broker'), INVENTORY_PORT: through('gateway-inventory') },
+    inventory_app: { MOVIES_DB_PORT: through('inventory-movies_db') },
+    billing_app: { RABBITMQ_PORT: through('billing-broker'), ORDERS_DB_PORT: through('billing-orders_db') },
   };
-
-  const pm2 = async (args: string[], own: Record<string, number> = {}) => {
-    const overrides = Object.fromEntries(Object.entries(own).map(([name, value]) => [name, String(value)]));
-    await run(process.execPath, [PM2, ...args, '--silent'], { cwd: checkout, env: { ...environment, ...overrides } });
-  };
-
-  onProgress('Creating the databases');
-  await createDatabases(postgres!, environment);
   onProgress('Starting the services');
-  for (const service of SERVICES)
-    await pm2(['start', join(checkout, FOLDERS[service], 'ecosystem.config.cjs')], throughProxies[service]);
+  await startDaemon(home);
+  for (const service of SERVICES) await startApp(home, WORKSPACES[service], service, { ...environment, ...proxied[service] });
 
   return {
     links,
@@ -131,7 +118,7 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
         if (!pid) throw new Failure(`${service} does not run any more: see ${join(home, 'pm2', 'logs')}.`);
         return pid;
       },
-      restart: (service) => pm2(['restart', service]),
+      restart: (service) => restartApp(home, service),
     },
     async end() {
       for (const link of Object.values(links)) link.close();
@@ -140,37 +127,20 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
   };
 }
 
-const FOLDERS: Record<Service, string> = {
-  api_gateway: 'api-gateway',
-  inventory_app: 'inventory-app',
-  billing_app: 'billing-app',
-};
-
-async function createDatabases(postgres: Postgres, environment: Record<string, string>): Promise<void> {
-  for (const { app, prefix } of databases) {
-    await ensureDatabase(postgres, {
-      role: environment[`${prefix}_USER`]!,
-      password: environment[`${prefix}_PASSWORD`]!,
-      database: environment[`${prefix}_NAME`]!,
-    });
-    await migrate(app, environment);
-  }
-}
-
-/** By signal and not by command: what is frozen, or waits for a server that is gone, would not obey. PM2 first: it starts again what ends. */
+/**
+ * By signal and not by command: what is frozen, or waits for a server that is gone, would not obey. PM2 goes first, and with it
+ * the services, which are its children: it would start them again.
+ */
 async function endProcesses(home: string): Promise<void> {
-  const pm2 = readPidFile(join(home, 'pm2', 'pm2.pid'));
-  const services = SERVICES.map((service) => readPid(home, service));
-  for (const pid of [pm2, ...services, findPostgres(home)?.pid, findBroker(home)?.pid]) if (pid) kill(pid);
+  const daemon = findDaemon(home);
+  if (daemon && /^PM2/.test(processName(daemon) ?? 'PM2')) kill(daemon); // else the number is another process's by now
+  for (const server of [findPostgres(home), findBroker(home)]) if (server) kill(server.pid);
   await stopBroker(home); // Erlang's port mapper
 }
 
 function readPid(home: string, service: Service): number | undefined {
   // PM2 names the file by the app, with `-` for every `_`, and the place in which it was started.
-  return readPidFile(join(home, 'pm2', 'pids', `${service.replaceAll('_', '-')}-${SERVICES.indexOf(service)}.pid`));
-}
-
-function readPidFile(file: string): number | undefined {
+  const file = join(home, 'pm2', 'pids', `${service.replaceAll('_', '-')}-${SERVICES.indexOf(service)}.pid`);
   try {
     const pid = Number(readFileSync(file, 'utf8'));
     return pid > 0 && isAlive(pid) ? pid : undefined;
