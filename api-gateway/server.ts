@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
-import { Pool } from 'undici';
 import { createApp } from './app/app.ts';
 import { BrokerLink } from './app/broker.ts';
 import { loadConfig } from './app/config.ts';
 import { createHttpServer } from './app/http-server.ts';
+import { inventoryPool } from './app/inventory.ts';
 import { Publisher } from './app/publisher.ts';
 import { topology } from './app/topology.ts';
 
@@ -14,27 +14,11 @@ await runService('api-gateway', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
   const log = createLog('api-gateway', config.logLevel);
 
-  const inventory = new Pool(config.inventory.origin, {
-    headersTimeout: 0, // the exchange has its own clock
-    bodyTimeout: config.inventory.timeout,
-    connect: { timeout: config.inventory.timeout },
-  });
+  const inventory = inventoryPool(config.inventory);
   const link = new BrokerLink(topology(config.broker), log);
   const publisher = new Publisher(link, config.broker, log);
 
-  const app = createApp({
-    log,
-    movies: {
-      inventory,
-      timeout: config.inventory.timeout,
-      maxBody: config.limits.bodyBytes,
-      idleReaderTimeout: config.limits.idleReaderTimeout,
-      log,
-    },
-    publish: publisher.publish,
-    maxOrderBytes: config.limits.orderBytes,
-    maxRequestsInFlight: config.limits.requestsInFlight,
-  });
+  const app = createApp({ log, inventory, publish: publisher.publish, config });
   const server = createHttpServer(app.callback(), config.limits);
   server.listen(config.listen.port, config.listen.host);
   await once(server, 'listening');

@@ -23,6 +23,9 @@ const variables = z.object({
   GATEWAY_MAX_CONNECTIONS: variable.count(5000),
   GATEWAY_MAX_REQUESTS_IN_FLIGHT: variable.count(1000),
   GATEWAY_MAX_ORDERS_IN_FLIGHT: variable.count(500),
+  RATE_LIMIT: variable.count(0, 0),
+  RATE_LIMIT_WINDOW: variable.milliseconds(60_000),
+  RATE_LIMIT_CLIENTS: variable.count(10_000),
   LOG_LEVEL: variable.logLevel,
 });
 
@@ -58,5 +61,6 @@ export function loadConfig(environment: Environment) {
       connections: env.GATEWAY_MAX_CONNECTIONS,
       requestsInFlight: env.GATEWAY_MAX_REQUESTS_IN_FLIGHT,
     },
+    rateLimit: { requests: env.RATE_LIMIT, window: env.RATE_LIMIT_WINDOW, clients: env.RATE_LIMIT_CLIENTS },
   };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@crud-master/plumbing/log';
 import { PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
 import type { Dispatcher } from 'undici';
-import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
+import { fieldPairs, requestHeaders, responseHeaders } from './forwarded-headers.ts';
 import type { Trace } from './tracing.ts';
 
 export interface ExchangeOptions {
@@ -16,7 +16,10 @@ export interface ExchangeOptions {
   log: Logger;
 }
 
-/** Connection errors after which a request that changes nothing is sent once more: the kept connection was closed meanwhile. */
+/** What undici hands to a handler beyond what its types say: the fields as they came. */
+type Controller = Dispatcher.DispatchController & { rawHeaders: Buffer[]; rawTrailers: Buffer[] | null };
+
+/** Errors after which a request that changes nothing is sent once more: the kept connection was closed meanwhile. */
 const CONNECTION_LOST = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /**
@@ -26,7 +29,8 @@ const CONNECTION_LOST = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
  * or a cut connection, so that a client never takes half an answer for a whole one.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
-  #controller: Dispatcher.DispatchController | undefined;
+  /** There from the moment when the request is written to inventory. */
+  #controller: Controller | undefined;
   #over = false;
   /** While the client keeps us waiting for its body, inventory is not blamed. */
   #clientsTurn = false;
@@ -47,57 +51,87 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#waiting = setTimeout(() => this.#timedOut(), options.timeout);
   }
 
-  /** Throws a problem when the request cannot be forwarded as it is. */
   start(): void {
-    const { method = 'GET', url = '/' } = this.#req;
-    const length = this.#req.headers['content-length'];
-    this.#hasBody = (length !== undefined && Number(length) > 0) || this.#req.headers['transfer-encoding'] !== undefined;
+    const { headers } = this.#req;
+    const length = Number(headers['content-length'] ?? 0);
+    this.#hasBody = length > 0 || headers['transfer-encoding'] !== undefined;
     this.#res.on('close', () => this.#clientClosed());
-    try {
-      const headers = requestHeaders(this.#req, this.#trace);
-      if (length !== undefined && Number(length) > this.#options.maxBody) this.#tooLarge();
-      else this.#dispatch(method as Dispatcher.HttpMethod, url, headers);
-    } catch (error) {
-      this.#finish();
-      throw error;
-    }
+    if (length > this.#options.maxBody) this.#tooLarge();
+    else this.#dispatch();
   }
 
-  #dispatch(method: Dispatcher.HttpMethod, path: string, headers: string[]): void {
-    const body = this.#hasBody ? this.#body() : null;
-    this.#options.inventory.dispatch({ method, path, headers, body: body as never }, this);
+  #dispatch(): void {
+    const { method, url } = this.#req;
+    this.#options.inventory.dispatch(
+      {
+        method: method as Dispatcher.HttpMethod,
+        path: url!,
+        headers: requestHeaders(this.#req, this.#trace),
+        body: (this.#hasBody ? this.#body() : null) as never, // undici takes any iterable, its types do not
+      },
+      this,
+    );
   }
 
-  /** The client's body. Ends by throwing when it is not whole, so that inventory never takes a part of it for all. */
+  /**
+   * The client's body. Ends by throwing when it is not whole, so that inventory never takes a part of it for all.
+   * Not `req` itself: undici would destroy it, and the client's connection with it, on an early answer.
+   */
   async *#body(): AsyncGenerator<Buffer> {
-    const chunks = this.#req.iterator({ destroyOnReturn: false });
+    const req = this.#req;
+    let wake = () => {};
+    const changed = () => wake();
+    req.on('readable', changed).on('end', changed).on('close', changed);
     for (let bytes = 0; ; ) {
-      this.#clientsTurn = true;
-      const { done, value } = await chunks.next();
-      this.#clientsTurn = false;
-      if (this.#over) throw new Error('answered before the body was complete');
-      this.#waiting.refresh();
-      if (done) return;
-      bytes += value.length;
+      const chunk: Buffer | null = req.read();
+      if (chunk === null) {
+        if (req.readableEnded) return;
+        if (req.destroyed) throw new Error('the client is gone');
+        this.#clientsTurn = true;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        this.#clientsTurn = false;
+        if (this.#over) throw new Error('answered before the body was complete');
+        this.#waiting.refresh();
+        continue;
+      }
+      bytes += chunk.length;
       if (bytes > this.#options.maxBody) {
         this.#tooLarge();
         throw new Error('body too large');
       }
-      yield value;
+      yield chunk;
     }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
+    this.#controller = controller as Controller;
     if (this.#over) controller.abort(new Error('the client is gone'));
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
-    if (status < 200 || this.#over) return;
+  onResponseStart({ rawHeaders }: Controller, status: number, headers: Record<string, string | string[]>, reason?: string): void {
+    if (this.#over) return;
+    if (status < 200) {
+      this.#inform(status, headers);
+      return;
+    }
     clearTimeout(this.#waiting);
+    const { method, httpVersion } = this.#req;
+    const hasBody = method !== 'HEAD' && status !== 204 && status !== 304;
     this.#res.sendDate = false;
-    const raw = (controller as unknown as { rawHeaders: Buffer[] }).rawHeaders;
-    this.#res.writeHead(status, reason ?? '', responseHeaders(raw, this.#trace));
+    this.#res.writeHead(
+      status,
+      reasonBytes(reason ?? ''),
+      responseHeaders(rawHeaders, this.#trace, hasBody && httpVersion === '1.1'),
+    );
+  }
+
+  /** 100 is Node's own answer to `Expect`, and 101 never comes, as `Upgrade` is not forwarded. */
+  #inform(status: number, headers: Record<string, string | string[]>): void {
+    if (this.#req.httpVersion !== '1.1') return;
+    if (status === 102) this.#res.writeProcessing();
+    if (status === 103 && headers.link) this.#res.writeEarlyHints(headers);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -113,32 +147,33 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Record<string, string | string[]>): void {
+  onResponseEnd({ rawTrailers }: Controller): void {
     if (this.#over) return;
     this.#finish();
-    if (Object.keys(trailers).length > 0) this.#res.addTrailers(trailers as Record<string, string>);
+    if (rawTrailers && rawTrailers.length > 0) this.#res.addTrailers(fieldPairs(rawTrailers));
     this.#res.end();
     this.#discardBody();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error & { code?: string }): void {
     if (this.#over) return;
-    const { method, url = '/' } = this.#req;
-    const mayRepeat = (method === 'GET' || method === 'HEAD') && !this.#hasBody && !this.#res.headersSent;
-    if (mayRepeat && !this.#retried && CONNECTION_LOST.has(error.code ?? '')) {
+    const { method } = this.#req;
+    const { headersSent } = this.#res;
+    const mayRepeat = (method === 'GET' || method === 'HEAD') && !this.#hasBody && !headersSent && !this.#retried;
+    if (mayRepeat && CONNECTION_LOST.has(error.code ?? '')) {
       this.#retried = true;
-      this.#dispatch(method, url, requestHeaders(this.#req, this.#trace));
+      this.#controller = undefined;
+      this.#dispatch();
       return;
     }
     this.#options.log.warn({ request_id: this.#trace.requestId, code: error.code, reason: error.message }, 'inventory failed');
-    if (this.#res.headersSent) {
-      this.#finish();
-      this.#res.destroy();
+    if (headersSent) {
+      this.#cut();
     } else if (error.code === 'UND_ERR_CONNECT_TIMEOUT' || error.code === 'ETIMEDOUT') {
       this.#timedOut();
     } else if (error.code === 'UND_ERR_INVALID_ARG') {
       this.#answer(400, 'bad-request', 'The request target or a header field holds characters that HTTP does not allow.');
-    } else if (CONNECTION_LOST.has(error.code ?? '') || error.code?.startsWith('HPE_')) {
+    } else if (this.#controller) {
       this.#answer(
         502,
         'inventory-failed',
@@ -168,6 +203,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #answer(status: number, kind: string, detail: string, headers: Record<string, string> = {}): void {
     this.#finish();
     const body = problemBody(status, { kind, detail });
+    this.#res.sendDate = true;
     this.#res.writeHead(status, {
       ...headers,
       'Content-Type': PROBLEM_TYPE,
@@ -176,6 +212,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
     this.#res.end(this.#req.method === 'HEAD' ? undefined : body);
     this.#discardBody();
+  }
+
+  /** In HTTP/1.0 the end of the connection is the end of the answer: only a reset says that this one is not whole. */
+  #cut(): void {
+    this.#finish();
+    if (this.#req.httpVersion === '1.0') this.#res.socket?.resetAndDestroy();
+    else this.#res.destroy();
   }
 
   #clientClosed(): void {
@@ -195,12 +238,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
    * (RFC 9112, section 9.6), but no more than a body may have.
    */
   #discardBody(): void {
-    if (this.#req.complete) return;
+    const req = this.#req;
+    if (!this.#hasBody || req.readableEnded) return;
     let bytes = 0;
-    this.#req.on('data', (chunk: Buffer) => {
+    req.removeAllListeners('readable'); // those of #body, which would keep the stream from flowing
+    req.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > this.#options.maxBody) this.#req.destroy();
+      if (bytes > this.#options.maxBody) req.destroy();
     });
-    this.#req.resume();
+    req.resume();
   }
 }
+
+/** undici reads the reason as UTF-8, and Node writes a character for each byte. */
+const reasonBytes = (reason: string) => (/^[\x20-\x7e]*$/.test(reason) ? reason : Buffer.from(reason).toString('latin1'));

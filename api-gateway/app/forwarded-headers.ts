@@ -1,11 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { problem } from '@crud-master/plumbing/problem';
 import type { Trace } from './tracing.ts';
 
 /**
  * Header fields that concern one connection only and are never forwarded (RFC 9110, section 7.6.1), with `Expect`, which
- * Node answers itself, and `Trailer`, because trailers of requests are not forwarded (RFC 9110, section 6.5.1 allows that).
- * The fields that `Connection` lists go the same way.
+ * Node answers itself. The fields that `Connection` lists go the same way. The whole list: docs/gateway.md.
  */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -14,7 +12,6 @@ const HOP_BY_HOP = new Set([
   'proxy-authorization',
   'proxy-connection',
   'te',
-  'trailer',
   'transfer-encoding',
   'upgrade',
 ]);
@@ -24,6 +21,7 @@ const REPLACED = new Set([
   'expect',
   'forwarded',
   'traceparent',
+  'trailer', // trailers of requests are not forwarded (RFC 9110, section 6.5.1)
   'x-forwarded-for',
   'x-forwarded-host',
   'x-forwarded-port',
@@ -35,58 +33,54 @@ const REPLACED = new Set([
 /**
  * The header for inventory as flat name and value pairs: the client's as they came, in order and spelling, without
  * the fields of the connection, and with the gateway's own at the end.
- * Throws 400 where two readings of the request are possible.
  */
 export function requestHeaders(req: IncomingMessage, trace: Trace): string[] {
   const raw = req.rawHeaders;
   const listed = listedBy(req.headers.connection);
   const headers: string[] = [];
-  let hosts = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!.toLowerCase();
     if (HOP_BY_HOP.has(name) || REPLACED.has(name) || listed?.has(name)) continue;
     if (name === 'tracestate' && !trace.continued) continue;
-    if (name === 'host') hosts++;
     headers.push(raw[i]!, raw[i + 1]!);
   }
-  if (hosts > 1) throw problem(400, { kind: 'bad-request', detail: 'The request has more than one Host header field.' });
-  const coding = req.headers['transfer-encoding'];
-  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || req.httpVersion !== '1.1')) {
-    throw problem(400, { kind: 'bad-request', detail: 'The only transfer coding understood here is "chunked", in HTTP/1.1.' });
-  }
-  headers.push(
-    'x-forwarded-for',
-    req.socket.remoteAddress ?? 'unknown',
-    'x-forwarded-proto',
-    'http',
-    'via',
-    `${req.httpVersion} api-gateway`,
-    'x-request-id',
-    trace.requestId,
-    'traceparent',
-    trace.traceparent,
-  );
+  headers.push('x-forwarded-for', req.socket.remoteAddress ?? 'unknown', 'x-forwarded-proto', 'http');
   if (req.headers.host) headers.push('x-forwarded-host', req.headers.host);
+  headers.push('via', `${req.httpVersion} api-gateway`, 'x-request-id', trace.requestId, 'traceparent', trace.traceparent);
   return headers;
 }
 
-/** Inventory's header as it came, without the fields of the connection, and with the request id at the end. */
-export function responseHeaders(raw: readonly (Buffer | string)[], trace: Trace): string[] {
+/**
+ * Inventory's header as it came, without the fields of the connection, and with the request id at the end.
+ * `Trailer` stays only where trailers can follow; Node refuses it elsewhere.
+ */
+export function responseHeaders(raw: readonly Buffer[], trace: Trace, trailersPossible: boolean): string[] {
   const headers: string[] = [];
   let listed: Set<string> | undefined;
+  let chunked = false;
+  let announced = false;
   for (let i = 0; i < raw.length; i += 2) {
-    const name = text(raw[i]!);
+    const name = raw[i]!.toString('latin1');
     const lower = name.toLowerCase();
-    const value = text(raw[i + 1]!);
+    const value = raw[i + 1]!.toString('latin1');
     if (lower === 'connection') listed = union(listed, listedBy(value));
+    else if (lower === 'transfer-encoding') chunked = true;
+    else if (lower === 'trailer') announced = true;
     if (HOP_BY_HOP.has(lower) || lower === 'x-request-id') continue;
     headers.push(name, value);
   }
-  headers.push('X-Request-Id', trace.requestId);
-  return listed ? without(headers, listed) : headers;
+  if (announced && !(trailersPossible && chunked)) listed = union(listed, new Set(['trailer']));
+  const kept = listed ? without(headers, listed) : headers;
+  kept.push('X-Request-Id', trace.requestId);
+  return kept;
 }
 
-const text = (value: Buffer | string) => (typeof value === 'string' ? value : value.toString('latin1'));
+/** Raw fields as a list of pairs. */
+export function fieldPairs(raw: readonly Buffer[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < raw.length; i += 2) pairs.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')]);
+  return pairs;
+}
 
 /** The field names in a `Connection` value, except those that say where a message ends or whom it is for. */
 function listedBy(connection: string | undefined): Set<string> | undefined {

@@ -24,7 +24,9 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
       keepAliveTimeout: 65_000, // longer than what load balancers keep idle connections
       noDelay: true,
     },
-    listener,
+    (req, res) => {
+      if (req.socket.writable) listener(req, res); // else the connection was refused while this was on its way
+    },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const { status, detail } = explain(error.code, limits);
@@ -59,8 +61,19 @@ function explain(code: string | undefined, limits: ServerLimits): { status: numb
   }
 }
 
-function refuse(socket: Socket & { _httpMessage?: ServerResponse }, status: number, detail: string): void {
-  if (!socket.writable || socket._httpMessage?.headersSent) return void socket.destroy();
+interface HttpSocket extends Socket {
+  /** Node's: the answer that is under way on this connection. */
+  _httpMessage?: ServerResponse | null;
+}
+
+function refuse(socket: HttpSocket, status: number, detail: string): void {
+  const underWay = socket._httpMessage;
+  if (underWay?.req.complete && socket.writable) {
+    // What is wrong came after a good request, whose answer goes first.
+    underWay.once('close', () => refuse(socket, status, detail));
+    return;
+  }
+  if (!socket.writable || underWay?.headersSent) return void socket.destroy();
   const body = problemBody(status, { detail });
   socket.end(
     [

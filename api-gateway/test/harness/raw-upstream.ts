@@ -13,33 +13,36 @@ export interface RawUpstream {
   close(): Promise<void>;
 }
 
-export type Answer = (
-  request: WireMessage,
-  socket: Socket,
-) => Buffer | string | undefined | Promise<Buffer | string | undefined>;
+export type Answer = (request: WireMessage, socket: Socket) => Buffer | string | undefined | Promise<Buffer | string | undefined>;
 
 export interface UpstreamBehaviour {
   /** Called when the request is whole; what it returns is written. */
   answer?: Answer;
   /** Called when the head of a request has arrived. Returns false to leave the body unread. */
   onHead?(head: WireMessage, socket: Socket): boolean | undefined;
+  /** Keep what arrived; true unless said otherwise. */
+  record?: boolean;
 }
 
-export async function rawUpstream({ answer, onHead }: UpstreamBehaviour): Promise<RawUpstream> {
+export async function rawUpstream({ answer, onHead, record = true }: UpstreamBehaviour): Promise<RawUpstream> {
   const requests: WireMessage[] = [];
   const sockets = new Set<Socket>();
   const bytes: Buffer[] = [];
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    socket.on('data', (chunk) => bytes.push(chunk));
+    if (record) socket.on('data', (chunk) => bytes.push(chunk));
     serve(new Wire(socket)).catch(() => socket.destroy());
   });
   async function serve(wire: Wire): Promise<void> {
     for (;;) {
-      const request = await wire.readRequest((head) => onHead?.(head, wire.socket));
-      if (!request || wire.socket.destroyed) return;
-      requests.push(request);
+      let unread = false;
+      const request = await wire.readRequest((head) => {
+        unread = onHead?.(head, wire.socket) === false;
+        return !unread;
+      });
+      if (!request || unread || wire.socket.destroyed) return;
+      if (record) requests.push(request);
       const bytes = await answer?.(request, wire.socket);
       if (bytes === undefined) continue;
       wire.socket.write(bytes);

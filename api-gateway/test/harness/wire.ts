@@ -85,11 +85,12 @@ export class Wire {
       const end = buffered.indexOf(delimiter);
       if (end >= 0) {
         this.#chunks = [buffered.subarray(end + delimiter.length)];
-        return buffered.latin1Slice(0, end);
+        return buffered.toString('latin1', 0, end);
       }
       const before = this.#chunks.length;
       if (!(await this.#more()) && this.#chunks.length === before) {
-        if (buffered.length > 0) throw new Error(`the connection ended within: ${JSON.stringify(buffered.latin1Slice(0, 200))}`);
+        if (buffered.length > 0)
+          throw new Error(`the connection ended within: ${JSON.stringify(buffered.toString('latin1', 0, 200))}`);
         return undefined;
       }
     }
@@ -99,7 +100,8 @@ export class Wire {
     let have = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     while (have < count) {
       const before = this.#chunks.length;
-      if (!(await this.#more()) && this.#chunks.length === before) throw new Error(`the connection ended ${count - have} bytes early`);
+      if (!(await this.#more()) && this.#chunks.length === before)
+        throw new Error(`the connection ended ${count - have} bytes early`);
       have = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     }
     const buffered = this.#joined();
@@ -171,7 +173,7 @@ export async function sendBytes(port: number, bytes: string | Buffer, quiet = 30
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, quiet);
     socket.on('data', (chunk) => {
-      received += chunk.latin1Slice();
+      received += chunk.toString('latin1');
       timer.refresh();
     });
     socket.on('close', () => {

@@ -1,0 +1,41 @@
+import { problem } from '@crud-master/plumbing/problem';
+import type { Context, Middleware } from 'koa';
+
+/** Refuses what could be read in two ways or only a forward proxy could serve, and what comes while too much is under way. */
+export function admission(maxRequestsInFlight: number): Middleware {
+  let inFlight = 0;
+  return (ctx, next) => {
+    const wrong = malformation(ctx);
+    if (wrong) throw problem(400, { kind: 'bad-request', detail: wrong, headers: { Connection: 'close' } });
+    if (inFlight >= maxRequestsInFlight) {
+      throw problem(503, {
+        kind: 'overloaded',
+        detail: 'Too many requests are under way. Try again in a second.',
+        headers: { 'Retry-After': '1' },
+      });
+    }
+    inFlight++;
+    ctx.res.once('close', () => inFlight--);
+    return next();
+  };
+}
+
+function malformation({ req }: Context): string | undefined {
+  if (!req.url?.startsWith('/')) return 'The request target must be a path that begins with "/".';
+  if (req.httpVersion === '1.1' && req.headers.host === undefined) return 'The request has no Host header field.';
+  if (countHosts(req.rawHeaders) > 1) return 'The request has more than one Host header field.';
+  const coding = req.headers['transfer-encoding'];
+  if (coding !== undefined && (coding.toLowerCase() !== 'chunked' || req.httpVersion !== '1.1')) {
+    return 'The only transfer coding understood here is "chunked", in HTTP/1.1.';
+  }
+  return undefined;
+}
+
+/** Node's parsed header keeps only the first. */
+function countHosts(rawHeaders: string[]): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.length === 4 && rawHeaders[i]!.toLowerCase() === 'host') hosts++;
+  }
+  return hosts;
+}
