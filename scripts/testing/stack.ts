@@ -5,18 +5,12 @@ import { checkout } from '../local/home.ts';
 import { endProcess, waitFor } from '../local/process.ts';
 import { share } from './services.ts';
 
-declare module 'vitest' {
-  export interface ProvidedContext {
-    gatewayUrl: string;
-  }
-}
-
-/** Vitest's global set-up of the contract tests: the three services over the run's own PostgreSQL and RabbitMQ, unless GATEWAY_URL names a gateway. */
+/**
+ * Vitest's global set-up of the contract tests: the three services over the run's own PostgreSQL and RabbitMQ, unless
+ * GATEWAY_URL already names a gateway. Either way the tests find what they talk to in their environment.
+ */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  if (process.env.GATEWAY_URL) {
-    project.provide('gatewayUrl', process.env.GATEWAY_URL);
-    return undefined;
-  }
+  if (process.env.GATEWAY_URL) return undefined;
   const { services, release } = await share();
   const { env } = services;
   const children = ['inventory-app', 'billing-app', 'api-gateway'].map((app) => start(app, env));
@@ -25,34 +19,35 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     await release();
   };
   const gatewayUrl = `http://127.0.0.1:${env.API_GATEWAY_PORT}`;
-  const ready = await waitFor(30_000, () => servesMovies(gatewayUrl));
-  if (!ready) {
+  if (!(await waitFor(30_000, () => isReady(gatewayUrl)))) {
     await teardown();
     throw new Error('The services did not become ready within 30 seconds.');
   }
-  process.env.GATEWAY_URL = gatewayUrl;
   project.provide('services', services);
-  project.provide('gatewayUrl', gatewayUrl);
-  return async () => {
-    delete process.env.GATEWAY_URL;
-    await teardown();
-  };
+  project.config.env = { ...project.config.env, ...env, GATEWAY_URL: gatewayUrl, STACK_IS_OURS: 'true' };
+  return teardown;
 }
 
 function start(app: string, env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, ['server.ts'], {
+  return spawn(process.execPath, ['--disable-warning=DEP0060', 'server.ts'], {
     cwd: join(checkout, app),
     env: { ...process.env, ...env, LOG_LEVEL: 'error' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
 
-/** A list of films says that gateway and inventory are up. */
-async function servesMovies(gatewayUrl: string): Promise<boolean> {
+/** Films and orders both work. Under one key, all the tries together make one order. */
+async function isReady(gatewayUrl: string): Promise<boolean> {
   try {
     const movies = await fetch(`${gatewayUrl}/api/movies`);
     await movies.body?.cancel();
-    return movies.ok;
+    const order = await fetch(`${gatewayUrl}/api/billing`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': 'are-you-ready' },
+      body: JSON.stringify({ user_id: 1, number_of_items: 1, total_amount: 1 }),
+    });
+    await order.body?.cancel();
+    return movies.ok && order.ok;
   } catch {
     return false;
   }
