@@ -76,6 +76,7 @@ const provoke: Record<number, (operation: string) => Promise<unknown>> = {
     return client.call(method, path, { ...request, headers: { 'content-type': 'text/plain' } });
   },
   422: () => client.call('POST', '/api/billing', { body: { ...ORDER, user_id: '4' }, headers: { 'Idempotency-Key': KEY } }),
+  429: (operation) => from(gateways.rationed, ({ call }) => call(...good(operation))),
   431: (operation) => raw(gateways.inventoryAway, operation, `Host: large\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`),
   502: (operation) => from(gateways.inventoryBreaks, ({ call }) => call(...good(operation))),
   503: (operation) => {

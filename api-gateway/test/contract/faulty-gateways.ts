@@ -20,6 +20,8 @@ export interface FaultyGateways {
   impatient: string;
   /** A gateway with as much under way as it takes. */
   crowded: string;
+  /** A gateway that allows each client one request. */
+  rationed: string;
   close(): Promise<void>;
 }
 
@@ -35,18 +37,21 @@ export async function startFaultyGateways(): Promise<FaultyGateways> {
       { INVENTORY_PORT: silent.port, INVENTORY_TIMEOUT: SHORT },
       { ...away, GATEWAY_HEADERS_TIMEOUT: SHORT, GATEWAY_REQUEST_TIMEOUT: SHORT },
       { INVENTORY_PORT: silent.port, GATEWAY_MAX_REQUESTS_IN_FLIGHT: '1', INVENTORY_TIMEOUT: '600000' },
+      { ...away, RATE_LIMIT: '1', RATE_LIMIT_WINDOW: '600000' },
     ].map(startGateway),
   );
-  const [inventoryAway, inventoryBreaks, inventorySilent, impatient, crowded] = gateways.map(({ origin }) => origin);
+  const [inventoryAway, inventoryBreaks, inventorySilent, impatient, crowded, rationed] = gateways.map(({ origin }) => origin);
   const inventoryReached = once(silent.server, 'connection');
   const crowd = connectAndSend(crowded!, 'GET /api/movies HTTP/1.1\r\nHost: crowd\r\n\r\n');
   await inventoryReached;
+  await fetch(`${rationed}/nowhere`);
   return {
     inventoryAway: inventoryAway!,
     inventoryBreaks: inventoryBreaks!,
     inventorySilent: inventorySilent!,
     impatient: impatient!,
     crowded: crowded!,
+    rationed: rationed!,
     async close() {
       crowd.destroy();
       await Promise.all(gateways.map(({ stop }) => stop()));
