@@ -25,11 +25,11 @@ set_option() {
   changed=true
 }
 changed=false
-set_option listen_addresses 127.0.0.1
+set_option listen_addresses localhost # a word: pg_conftool writes an address without its quotes
 set_option port "$port"
 systemctl --quiet enable postgresql
 if $changed; then
-  say "listening on 127.0.0.1:$port"
+  say "listening on localhost:$port"
   systemctl restart "$cluster"
 else
   systemctl start "$cluster"
@@ -43,6 +43,10 @@ role=$(value_of "$1" USER) password=$(value_of "$1" PASSWORD) database=$(value_o
 \getenv password password
 \getenv database database
 \getenv ctype ctype
+SELECT coalesce((SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = :'database'), :'role') AS former \gset
 \ir /vagrant/scripts/postgres/create-database.sql
+-- A role that got another name in .env takes over the tables.
+\connect :"database"
+SELECT format('REASSIGN OWNED BY %I TO %I', :'former', :'role') WHERE :'former' <> :'role' \gexec
 SQL
 say "PostgreSQL $version is ready, with the database $(value_of "$1" NAME)"

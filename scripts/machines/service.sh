@@ -11,10 +11,11 @@ service=$1
 
 # PM2 keeps the environment that it is called with: it must not be this one.
 pm2() { env --ignore-environment PATH="$PATH" HOME=/root LANG=C.UTF-8 /usr/local/bin/pm2 "$@"; }
-# status_in FILE-OR-DASH: of this app in a list of PM2's, or nothing.
+# status_in FILE: this app's status in a list of PM2's, or nothing.
 status_in() {
   node -e "
-    const apps = JSON.parse(require('node:fs').readFileSync(process.argv[2], 'utf8').replace(/^[^[]*/, ''));
+    const text = require('node:fs').readFileSync(process.argv[2], 'utf8');
+    const apps = JSON.parse(text.slice(text.search(/^\\[[\\]{\\n]/m))); // PM2 may have said something before
     const found = apps.find(({ name }) => name === process.argv[1]);
     console.log(found ? (found.pm2_env ?? found).status : '');" "$app" "$1"
 }
@@ -27,7 +28,7 @@ works() {
     inventory-app) [[ $(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
       "http://127.0.0.1:$INVENTORY_PORT/api/movies/1") =~ ^(200|404)$ ]] ;;
     billing-app) rabbitmqctl --quiet list_queues --vhost "$RABBITMQ_VHOST" --no-table-headers name consumers |
-      grep --quiet --perl-regexp "^\Q$BILLING_QUEUE\E\t[1-9]" ;;
+      grep --perl-regexp "^\Q$BILLING_QUEUE\E\t[1-9]" >/dev/null ;; # not --quiet, which would break the pipe
   esac
 }
 
