@@ -18,14 +18,15 @@ version_of() { /usr/bin/node -p "require('$source/package.json').$1"; }
 node_version=$(version_of "optionalDependencies['$package']")
 npm_version=$(version_of "packageManager.replace(/^npm@|[+].*/g, '')")
 
-if [[ $("$tools/bin/node" --version 2>/dev/null) == "v$node_version" &&
-  $("$tools/bin/node" "$tools/lib/node_modules/npm/bin/npm-cli.js" --version 2>/dev/null) == "$npm_version" ]]; then
+installed="$node_version $npm_version"
+if [[ $(cat "$tools/.node" 2>/dev/null) == "$installed" ]]; then
   say "Node $node_version and npm $npm_version are there"
 else
   say "installing Node $node_version and npm $npm_version"
   rm -rf "$tools/lib/node_modules/$package" "$tools/lib/node_modules/npm"
-  COREPACK_ENABLE_DOWNLOAD_PROMPT=0 corepack "npm@$npm_version" install --global --prefix "$tools" --ignore-scripts \
+  COREPACK_ENABLE_DOWNLOAD_PROMPT=0 /usr/bin/node /usr/bin/corepack "npm@$npm_version" install --global --prefix "$tools" --ignore-scripts \
     --no-audit --no-fund --loglevel error "$package@$node_version" "npm@$npm_version"
+  printf '%s\n' "$installed" >"$tools/.node" # only now: an installation that was killed starts over
 fi
 for command in node npm npx; do ln -sfn "$tools/bin/$command" "/usr/local/bin/$command"; done
 [[ $(node --version) == "v$node_version" ]] || fail "node is $(node --version) instead of v$node_version"
