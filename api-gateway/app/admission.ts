@@ -22,6 +22,7 @@ export function admission(maxRequestsInFlight: number): Middleware {
 
 function malformation({ req }: Context): string | undefined {
   if (!req.url?.startsWith('/')) return 'The request target must be a path that begins with "/".';
+  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') return 'The HTTP version must be 1.1 or 1.0.';
   if (req.httpVersion === '1.1' && req.headers.host === undefined) return 'The request has no Host header field.';
   if (countHosts(req.rawHeaders) > 1) return 'The request has more than one Host header field.';
   const coding = req.headers['transfer-encoding'];
