@@ -1,18 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-/** What each kind of test needs and how long it may take. */
+/** What each kind of test needs and how long it may take. The kinds run one after the other: they share the processors. */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['*/test/**/*.unit.test.ts', 'scripts/**/*.unit.test.ts'],
         },
       },
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['*/test/**/*.integration.test.ts', 'scripts/**/*.integration.test.ts'],
           globalSetup: ['scripts/testing/services.ts'],
           testTimeout: 60_000,
@@ -22,6 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'contract',
+          sequence: { groupOrder: 2 },
           include: ['*/test/**/*.contract.test.ts'],
           globalSetup: ['scripts/testing/stack.ts'],
           fileParallelism: false, // one stack for all, and one of the tests empties the catalogue

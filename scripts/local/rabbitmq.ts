@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ export interface Broker {
   kill(): Promise<void>;
   /** `rabbitmqctl` against this broker. Gives what it printed. */
   control(...args: string[]): Promise<string>;
+  /** Brings users, vhost, permissions, queues and policies to what that environment names. */
+  importDefinitions(environment: Environment): Promise<void>;
 }
 
 type Environment = Record<string, string | undefined>;
@@ -149,16 +151,18 @@ async function joinRunning(
       `RabbitMQ (process ${record.pid}) runs but does not answer on port ${record.port}: see ${paths(home).output}, or end it with kill -9 ${record.pid} and try again.`,
     );
   }
-  const { definitions, record: file } = paths(home);
   if (record.definitions !== digest(environment)) {
-    writeFileSync(definitions, renderDefinitions(environment), { mode: 0o600 });
-    await broker.control('import_definitions', pathFromCheckout(definitions));
-    writeFileSync(file, JSON.stringify({ ...record, definitions: digest(environment) }), { mode: 0o600 });
+    await broker.importDefinitions(environment);
+    writeFileSync(paths(home).record, JSON.stringify({ ...record, definitions: digest(environment) }), { mode: 0o600 });
   }
   return broker;
 }
 
 function createHandle(home: string, record: BrokerRecord, environment: Environment, installation: RabbitmqInstallation): Broker {
+  const control = async (...args: string[]) => {
+    const options = { cwd: checkout, env: nodeEnvironment(home, record, installation) };
+    return (await run(join(installation.scripts, 'rabbitmqctl'), ['--quiet', ...args], options)).stdout;
+  };
   return {
     pid: record.pid,
     host: HOST,
@@ -166,9 +170,15 @@ function createHandle(home: string, record: BrokerRecord, environment: Environme
     vhost: environment.RABBITMQ_VHOST!,
     stop: () => stopBroker(home),
     kill: () => endProcess(record.pid, 'SIGKILL', 0),
-    async control(...args) {
-      const options = { cwd: checkout, env: nodeEnvironment(home, record, installation) };
-      return (await run(join(installation.scripts, 'rabbitmqctl'), ['--quiet', ...args], options)).stdout;
+    control,
+    async importDefinitions(wanted) {
+      const file = join(paths(home).folder, `import-${randomUUID()}.json`);
+      writeFileSync(file, renderDefinitions(wanted), { mode: 0o600 });
+      try {
+        await control('import_definitions', pathFromCheckout(file));
+      } finally {
+        rmSync(file);
+      }
     },
   };
 }
@@ -222,7 +232,9 @@ function endOf(child: ChildProcess, name: string): Promise<string> {
 
 /** Tells whether names and passwords are still those that the broker was given. */
 function digest(environment: Environment): string {
-  const values = Object.entries(environment).filter(([name]) => /^(RABBITMQ|BILLING)_/.test(name));
+  const values = Object.entries(environment).filter(([name]) =>
+    /^(RABBITMQ_VHOST|RABBITMQ_.+_(USER|PASSWORD)|BILLING_.*QUEUE)$/.test(name),
+  );
   return createHash('sha256').update(JSON.stringify(values.sort())).digest('hex');
 }
 

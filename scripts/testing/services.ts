@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import { startBroker } from '../local/rabbitmq.ts';
 import { type Services, startPrivateServices, templateOf } from './private-services.ts';
 
 export { startPostgres } from '../local/postgres.ts';
-export { startBroker } from '../local/rabbitmq.ts';
 export type { Services };
+export { startBroker };
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -70,4 +71,14 @@ export async function createDatabase(prefix: 'MOVIES_DB' | 'ORDERS_DB'): Promise
     await client.end();
   }
   return { name, env: { ...env, [`${prefix}_NAME`]: name } };
+}
+
+/** A vhost of the test's own, with users, queues and policies in it, for what must not meet another test's messages. */
+export async function createVhost(services = inject('services')): Promise<{ vhost: string; env: Record<string, string> }> {
+  const vhost = `${services.rabbitmq.vhost}-${randomUUID().slice(0, 8)}`;
+  const env = { ...services.env, RABBITMQ_VHOST: vhost };
+  const { home, rabbitmq } = services;
+  const broker = await startBroker({ home, port: rabbitmq.port, environment: services.env }); // runs already
+  await broker.importDefinitions(env);
+  return { vhost, env };
 }
