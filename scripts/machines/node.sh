@@ -24,8 +24,8 @@ if [[ $(cat "$tools/.node" 2>/dev/null) == "$installed" ]]; then
 else
   say "installing Node $node_version and npm $npm_version"
   rm -rf "$tools/lib/node_modules/$package" "$tools/lib/node_modules/npm"
-  COREPACK_ENABLE_DOWNLOAD_PROMPT=0 /usr/bin/node /usr/bin/corepack "npm@$npm_version" install --global --prefix "$tools" --ignore-scripts \
-    --no-audit --no-fund --loglevel error "$package@$node_version" "npm@$npm_version"
+  COREPACK_ENABLE_DOWNLOAD_PROMPT=0 /usr/bin/node /usr/bin/corepack "npm@$npm_version" install --global --prefix "$tools" \
+    "$package@$node_version" "npm@$npm_version"
   printf '%s\n' "$installed" >"$tools/.node" # only now: an installation that was killed starts over
 fi
 for command in node npm npx; do ln -sfn "$tools/bin/$command" "/usr/local/bin/$command"; done

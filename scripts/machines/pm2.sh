@@ -11,7 +11,7 @@ installed=$(cat "$tools/.pm2" 2>/dev/null || true)
 if [[ $installed != "$version" ]]; then
   say "installing PM2 $version"
   rm -rf "$tools/lib/node_modules/pm2"
-  npm install --global --prefix "$tools" --ignore-scripts --no-audit --no-fund --loglevel error "pm2@$version"
+  npm install --global --prefix "$tools" "pm2@$version"
   printf '%s\n' "$version" >"$tools/.pm2" # only now: an installation that was killed starts over
 fi
 ln -sfn "$tools/bin/pm2" /usr/local/bin/pm2

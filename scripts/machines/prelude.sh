@@ -5,6 +5,8 @@
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export npm_config_ignore_scripts=true npm_config_loglevel=error npm_config_audit=false npm_config_fund=false \
+  npm_config_update_notifier=false
 umask 022
 cd /
 

@@ -29,7 +29,7 @@ if [[ $(cat "$next/.digest" 2>/dev/null) != "$digest" ]]; then
     cp --archive --link "$release/node_modules" node_modules
   else
     say 'installing the packages of the lock file'
-    npm ci --workspace "$service" --omit dev --loglevel error
+    npm ci --workspace "$service" --omit dev
   fi
   npm --version >.npm-version
   printf '%s\n' "$digest" >.digest
