@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does:  prepares the service's code and packages in /opt/crud-master.next, beside what runs.
 # Why:   a failure, or a provisioning that is killed, leaves the running service as it was.
-# Needs: the service's folder as its argument; nothing of .env.
+# Needs: as arguments the service's folder, and other folders that the machine is to have; nothing of .env.
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -9,7 +9,7 @@ service=$1
 
 cd "$source"
 manifests=(package.json package-lock.json .npmrc plumbing/package.json {api-gateway,billing-app,inventory-app}/package.json)
-code=("${manifests[@]}" plumbing "$service")
+code=("${manifests[@]}" plumbing "$@")
 digest=$(find "${code[@]}" -path '*/test' -prune -o -type f -print0 | sort --zero-terminated --unique | xargs -0 sha256sum |
   cat - <(node --version; npm --version) | sha256sum)
 
