@@ -72,6 +72,7 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
         stop.addEventListener('abort', () => wake());
       },
       deliver(message: ConsumeMessage): void {
+        if (session?.lost.aborted) return;
         const size = message.content.length;
         bytes += size;
         inHand++;

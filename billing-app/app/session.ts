@@ -48,11 +48,12 @@ export async function openSession(
   broker.on('error', lose);
   broker.on('disconnect', () => lose(new Error('the connection to the broker was closed')));
 
+  let connection: Connection | undefined;
   let channel: Channel;
   let consumer: string;
   let closed: Promise<void> | undefined;
   try {
-    const connection = (await broker.connect(address.vhost)) as unknown as Connection;
+    connection = (await broker.connect(address.vhost)) as unknown as Connection;
     connection.on('error', lose);
     connection.on('close', () => lose(new Error('the connection to the broker was closed')));
     channel = await new Promise((resolve, reject) =>
@@ -80,7 +81,8 @@ export async function openSession(
   }
 
   async function leave(): Promise<void> {
-    await within(FAREWELL, broker.shutdown());
+    const ended = new Promise((resolve) => (connection ? connection.close(resolve) : resolve(undefined)));
+    await within(FAREWELL, Promise.allSettled([ended, broker.shutdown()]));
     sockets.abort();
   }
 

@@ -22,6 +22,9 @@ interface Dependencies {
   log: Logger;
 }
 
+/** Orders of one batch that get a line of the log each. More share a line: a line each costs as much as reading the order. */
+const LINES = 20;
+
 /**
  * The one place that decides what becomes of messages. Each ends in one of three sentences: it is stored, now or by an earlier
  * delivery; it can never be an order; or it cannot be stored now, and then this does not return until it can, and rejects when
@@ -44,6 +47,7 @@ export function createSettle({ readOrder, isolatedReader, store, maxMessageBytes
       }
     }
 
+    const stored: object[] = [];
     const outcomes = orders.length > 0 ? await store(orders, signal) : [];
     for (const [index, { message, messageId }] of orders.entries()) {
       const outcome = outcomes[index]!;
@@ -60,12 +64,18 @@ export function createSettle({ readOrder, isolatedReader, store, maxMessageBytes
           why: { kind: 'refused', reason: `The database refuses the order: ${outcome.refused}` },
         });
       } else {
-        log.info({ ...context, order_id: outcome.stored }, 'order stored');
+        stored.push({ ...context, order_id: outcome.stored });
         done.push(message);
       }
     }
+    report(stored);
     return { done, dead };
   };
+
+  function report(stored: object[]): void {
+    if (stored.length > LINES) log.info({ orders: stored }, 'orders stored');
+    else for (const order of stored) log.info(order, 'order stored');
+  }
 
   async function read(message: ConsumeMessage): Promise<Reading> {
     const { content } = message;
