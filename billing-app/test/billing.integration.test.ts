@@ -269,12 +269,48 @@ describe('the broker', () => {
     }, 5000);
   });
 
-  it('that comes after billing is found', async () => {
-    const instance = await billing.start({ RABBITMQ_PORT: '1' });
-    await sleep(300);
+  it('that comes after billing is found within three seconds', async () => {
+    billing.brokerCable.cut();
+    await billing.start();
+    await billing.publishOrders(1);
+    await sleep(1500);
+    billing.brokerCable.restore();
+    await stored([1], 3000);
+  });
+
+  it('that breaks the connection again and again in mid-drain loses and doubles nothing', async () => {
+    await billing.publishOrders(3000);
+    await billing.start({ BILLING_PREFETCH: '100' });
+    for (let cuts = 0; cuts < 5; cuts++) {
+      await sleep(300);
+      billing.brokerCable.cut();
+      await sleep(100);
+      billing.brokerCable.restore();
+    }
+    await stored(upTo(3000), 30_000);
+    await queueEmpty();
+    expect(await billing.deadLetters()).toEqual([]);
+  });
+
+  it('that freezes is noticed, and found again, without a restart', async () => {
+    await billing.start();
+    await billing.publishOrders(1);
+    await stored([1]);
+    billing.brokerCable.freeze();
+    await billing.publish(orderOf(2), { messageId: 'frozen' });
+    await sleep(9000); // heartbeats are missed and the attempts to connect again time out
+    billing.brokerCable.restore();
+    await stored([1, 2], 5000);
+  });
+
+  it('that is frozen does not hold up a stop', async () => {
+    const instance = await billing.start();
+    await billing.publishOrders(1);
+    await stored([1]);
+    billing.brokerCable.freeze();
     const started = Date.now();
     await instance.close();
-    expect(Date.now() - started).toBeLessThan(3000);
+    expect(Date.now() - started).toBeLessThan(10_000);
   });
 });
 

@@ -8,7 +8,7 @@ import { createDatabase } from '../../scripts/testing/services.ts';
 import { startBilling } from '../app/billing.ts';
 import { loadConfig } from '../app/config.ts';
 
-/** Everything a test of billing needs: a database of its own behind a cable that can be cut, the queue, and a hand on both. */
+/** Everything a test of billing needs: a database of its own, the queue, and cables to both that can be cut. */
 export async function createFixture() {
   const { postgres } = inject('services');
   const { name, env } = await createDatabase('ORDERS_DB');
@@ -19,8 +19,6 @@ export async function createFixture() {
   await database.connect();
 
   const cable = await createCable(postgres.host, postgres.port);
-  env.ORDERS_DB_HOST = '127.0.0.1';
-  env.ORDERS_DB_PORT = String(cable.port);
 
   const broker = await amqp.connect({
     hostname: env.RABBITMQ_HOST!,
@@ -28,6 +26,13 @@ export async function createFixture() {
     vhost: env.RABBITMQ_VHOST!,
     username: env.RABBITMQ_ADMIN_USER!,
     password: env.RABBITMQ_ADMIN_PASSWORD!,
+  });
+  const brokerCable = await createCable(env.RABBITMQ_HOST!, Number(env.RABBITMQ_PORT));
+  Object.assign(env, {
+    ORDERS_DB_HOST: '127.0.0.1',
+    ORDERS_DB_PORT: String(cable.port),
+    RABBITMQ_HOST: '127.0.0.1',
+    RABBITMQ_PORT: String(brokerCable.port),
   });
   const channel = await broker.createConfirmChannel();
   const queue = env.BILLING_QUEUE!;
@@ -39,6 +44,7 @@ export async function createFixture() {
     queue,
     deadLetterQueue,
     cable,
+    brokerCable,
     channel,
 
     async start(overrides: Record<string, string> = {}) {
@@ -97,6 +103,7 @@ export async function createFixture() {
     async reset() {
       await Promise.all(running.splice(0).map((billing) => billing.close()));
       cable.restore();
+      brokerCable.restore();
       await channel.assertQueue(queue);
       await channel.assertQueue(deadLetterQueue);
       await channel.purgeQueue(queue);
@@ -106,7 +113,7 @@ export async function createFixture() {
     async close() {
       await broker.close();
       await database.end();
-      await cable.close();
+      await Promise.all([cable.close(), brokerCable.close()]);
       await server.query(`DROP DATABASE ${pg.escapeIdentifier(name)} WITH (FORCE)`);
       await server.end();
     },
@@ -119,7 +126,7 @@ export const orderOf = (user: number) => JSON.stringify({ user_id: String(user),
 
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** A TCP relay in front of the database: cut, it refuses connections; frozen, it takes them and says nothing. */
+/** A TCP relay: cut, it refuses connections; frozen, it takes them and says nothing. */
 async function createCable(host: string, port: number) {
   const sockets = new Set<Socket>();
   let state: 'whole' | 'cut' | 'frozen' = 'whole';
