@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { anyFreePort } from '../../local/ports.ts';
+import { ORDER, purge } from '../broker.ts';
+import { type Running, startPeer, startService, untilReady } from '../contender.ts';
+import { httpRequest, type LoadResult } from '../load.ts';
+import type { Bench, Question, Result } from '../question.ts';
+import { CONNECTIONS, type Contender, comparison, cpuPanel, measure, overHttp, ratioTarget, throughputPanel } from '../rounds.ts';
+import { percentile } from '../statistics.ts';
+
+const OURS = 'this gateway';
+const RASCAL = 'Koa + Rascal, default pool';
+const RAW = 'raw confirm channel, no HTTP';
+
+export const orders: Question = {
+  name: 'orders',
+  async ask(bench: Bench): Promise<Result> {
+    const { environment } = bench;
+    const contenders: Contender[] = [];
+    const overPort = async (name: string, role: Contender['role'], start: (port: string) => Running) => {
+      const port = await anyFreePort();
+      const running = start(String(port));
+      contenders.push({ name, role, running, drive: overHttp(port, () => postOrder) });
+      await untilReady(name, running, () => takesOrders(port));
+    };
+    const peer = (program: string) => (port: string) => startPeer(program, { ...environment, PORT: port });
+
+    try {
+      await overPort(OURS, 'ours', (port) => startService('api-gateway', { ...environment, API_GATEWAY_PORT: port }));
+      await overPort(RASCAL, 'peer', peer('order-rascal'));
+      await overPort('a connection per request', 'peer', peer('order-connection-each'));
+      await overPort('Koa + one confirm channel by hand', 'limit', peer('order-koa-confirm'));
+      const raw = startPeer('order-raw-confirm', environment);
+      contenders.push({ name: RAW, role: 'limit', running: raw, drive: driveRaw(raw) });
+      await once(raw.child, 'message', { signal: AbortSignal.timeout(10_000) });
+
+      const measured = await measure(bench, contenders, {
+        ...(bench.quick ? { rounds: 2, seconds: 1.5, warmUp: 2000 } : { rounds: 7, seconds: 4, warmUp: 20_000 }),
+        afterTurn: () => purge(environment),
+      });
+      const of = (name: string) => measured.find((one) => one.name === name)!;
+      const { p99, perSecond } = of(OURS);
+      return {
+        title: 'A confirmed order',
+        method: `POST of an order on ${CONNECTIONS} connections that stay open, answered when the broker has confirmed the message: persistent, into the same durable quorum queue for all. The raw channel has ${CONNECTIONS} messages under way and no HTTP before it. Nobody consumes meanwhile; the queue is emptied after every turn.`,
+        tables: [comparison(measured)],
+        panels: [throughputPanel(measured, 'Confirmed orders'), cpuPanel(measured, 'CPU time per order')],
+        targets: [
+          ratioTarget(`confirmed orders, throughput of ours / ${RAW}`, perSecond / of(RAW).perSecond, { atLeast: 0.6 }),
+          ratioTarget(`throughput of ours / ${RASCAL}`, perSecond / of(RASCAL).perSecond, { atLeast: 5 }),
+          {
+            what: `p99 of a confirmed order at ${CONNECTIONS} connections`,
+            target: 'under 50 ms',
+            measured: `${p99.toFixed(1)} ms`,
+            met: p99 < 50,
+          },
+        ],
+      };
+    } finally {
+      await Promise.all(contenders.map(({ running }) => running.stop()));
+      await purge(environment);
+    }
+  },
+};
+
+const postOrder = httpRequest('POST', '/api/billing', ORDER);
+
+async function takesOrders(port: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/billing`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(ORDER),
+  });
+  await answer.body?.cancel();
+  return answer.ok;
+}
+
+const driveRaw =
+  ({ child }: Running) =>
+  async (seconds: number): Promise<LoadResult> => {
+    child.send({ seconds, inFlight: CONNECTIONS, order: ORDER });
+    const [{ latencies, seconds: elapsed }] = (await once(child, 'message')) as [{ latencies: number[]; seconds: number }];
+    latencies.sort((a, b) => a - b);
+    return {
+      requests: latencies.length,
+      failed: 0,
+      perSecond: latencies.length / elapsed,
+      p50: percentile(latencies, 0.5),
+      p99: percentile(latencies, 0.99),
+    };
+  };

@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Failure } from '../../local/failure.ts';
+import { checkout } from '../../local/home.ts';
+import { createReport } from '../../local/report.ts';
+import type { Bench, Question, Result } from '../question.ts';
+import { stopBenchStack } from '../stack.ts';
+import { median } from '../statistics.ts';
+
+const silent = createReport(Object.assign(Object.create(process.stdout), { write: () => true, isTTY: false }));
+
+export const start: Question = {
+  name: 'start',
+  async ask(bench: Bench): Promise<Result> {
+    const times: number[] = [];
+    const rounds = bench.quick ? 1 : 5;
+    for (let round = 0; round < rounds; round++) {
+      await stopBenchStack(silent);
+      times.push(await timeOfStart(bench));
+      bench.say(`round ${round + 1} of ${rounds}`);
+    }
+    const seconds = median(times);
+    return {
+      title: 'Start',
+      method: `The program behind \`npm start\`, with everything installed and the data there, from its call until the gateway has served the first film. ${rounds === 1 ? 'One round' : `Median of ${rounds} rounds`}.`,
+      tables: [{ columns: ['', 'time'], rows: [['start until the first film', `${seconds.toFixed(1)} s`]] }],
+      panels: [{ title: 'Start until the first film', unit: 's', bars: [{ label: 'npm start', role: 'ours', value: seconds }] }],
+      targets: [],
+    };
+  },
+};
+
+async function timeOfStart({ environment }: Bench): Promise<number> {
+  const began = performance.now();
+  const child = spawn(process.execPath, [join(checkout, 'scripts/local/launch.mjs'), 'scripts/bench/start-stack.ts'], {
+    cwd: checkout,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [status] = await once(child, 'exit');
+  if (status !== 0) throw new Failure('The stack did not start.');
+  const films = await fetch(`http://127.0.0.1:${environment.API_GATEWAY_PORT}/api/movies?title=zanzibar`);
+  if (!films.ok) throw new Failure(`The gateway answered ${films.status} after the start.`);
+  await films.arrayBuffer();
+  return (performance.now() - began) / 1000;
+}
