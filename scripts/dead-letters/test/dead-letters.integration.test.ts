@@ -1,0 +1,217 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import amqp, { type ConfirmChannel, type GetMessage, type Options } from 'amqplib';
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../dead-letters.ts', import.meta.url));
+let environment: Record<string, string>;
+let queue: string;
+let dead: string;
+let connection: amqp.ChannelModel;
+let channel: ConfirmChannel;
+
+/** Queues of its own for each test, bound as the real ones are. */
+beforeEach(async () => {
+  const { env } = inject('services');
+  queue = `orders-${randomUUID()}`;
+  dead = `${queue}.dead`;
+  environment = { ...env, BILLING_QUEUE: queue, BILLING_DEAD_LETTER_QUEUE: dead };
+  connection = await amqp.connect({
+    hostname: env.RABBITMQ_HOST,
+    port: Number(env.RABBITMQ_PORT),
+    vhost: env.RABBITMQ_VHOST,
+    username: env.RABBITMQ_ADMIN_USER,
+    password: env.RABBITMQ_ADMIN_PASSWORD,
+  });
+  channel = await connection.createConfirmChannel();
+  await channel.assertQueue(queue, { durable: true });
+  await channel.assertQueue(dead, { durable: true });
+  await channel.bindQueue(queue, 'billing', queue);
+});
+
+afterEach(async () => {
+  await channel.deleteQueue(queue);
+  await channel.deleteQueue(dead);
+  await connection.close();
+});
+
+function start(...args: string[]): ChildProcess {
+  return spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...environment } });
+}
+
+async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const child = start(...args);
+  let [out, err] = ['', ''];
+  child.stdout!.on('data', (text) => {
+    out += text;
+  });
+  child.stderr!.on('data', (text) => {
+    err += text;
+  });
+  const [status] = await once(child, 'close');
+  return { status, out, err };
+}
+
+async function park(content: string | Buffer, options: Options.Publish = {}): Promise<void> {
+  const headers = {
+    'x-request-id': 'request-1',
+    'x-reason': 'total_amount must be an amount',
+    'x-reason-kind': 'not-an-order',
+    'x-failed-at': '2026-01-02T03:04:05.678Z',
+    'x-attempts': 1,
+    'x-original-queue': queue,
+  };
+  channel.sendToQueue(dead, Buffer.from(content), { persistent: true, headers, contentType: 'application/json', ...options });
+  await channel.waitForConfirms();
+}
+
+/** Everything in a queue, in its order; it stays there. */
+async function contents(of: string): Promise<GetMessage[]> {
+  const own = await connection.createChannel();
+  const messages: GetMessage[] = [];
+  for (let message = await own.get(of); message; message = await own.get(of)) messages.push(message);
+  await own.close();
+  return messages;
+}
+const idsIn = async (of: string) => (await contents(of)).map(({ properties }) => properties.messageId);
+
+describe('list', () => {
+  test('shows id, reason, time and attempts, and leaves the letters and their order as they are', async () => {
+    for (const messageId of ['a', 'b', 'c']) await park('{"user_id":0}', { messageId });
+    const { status, out } = await run('list');
+    expect(status).toBe(0);
+    expect(out).toMatch(/^a +2026-01-02T03:04:05.678Z +1 +13 +not-an-order +total_amount must be an amount$/m);
+    expect(out).toContain('3 dead letters.');
+    await run('list');
+    expect(await idsIn(dead)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('goes through a thousand', async () => {
+    for (let number = 0; number < 1000; number++) channel.sendToQueue(dead, Buffer.from('x'), { messageId: `id-${number}` });
+    await channel.waitForConfirms();
+    const { out } = await run('list');
+    expect(out).toContain('id-0 ');
+    expect(out).toContain('id-999 ');
+    expect(out).toContain('1000 dead letters.');
+  });
+
+  test('says that there are none', async () => {
+    expect(await run('list')).toMatchObject({ status: 0, out: 'There are no dead letters.\n' });
+  });
+});
+
+describe('show', () => {
+  test('shows the headers and the content', async () => {
+    await park('{"user_id":"none"}', { messageId: 'a' });
+    const { status, out } = await run('show', 'a');
+    expect(status).toBe(0);
+    expect(out).toContain('x-reason: total_amount must be an amount');
+    expect(out).toContain('{"user_id":"none"}');
+  });
+
+  test('shows what is no text in base64, and lets no control character out', async () => {
+    await park(Buffer.from([0xff, 0xfe]), { messageId: 'a' });
+    await park('\u001b[31mred', { messageId: 'b' });
+    expect((await run('show', 'a')).out).toContain('//4=');
+    expect((await run('show', 'b')).out).toContain('\\u{1b}[31mred');
+  });
+
+  test('finds a message without an id by its digest', async () => {
+    await park('nameless');
+    const id = /^(sha256-\w+)/m.exec((await run('list')).out)![1]!;
+    expect((await run('show', id)).out).toContain('nameless');
+  });
+});
+
+describe('replay', () => {
+  test('puts the message back with its id and bytes, without what parked it, and removes the letter', async () => {
+    await park('{ "user_id": 1 }', { messageId: 'a' });
+    await park('other', { messageId: 'b' });
+    expect(await run('replay', 'a')).toMatchObject({ status: 0, out: 'Replayed a.\n' });
+    const [message] = await contents(queue);
+    expect(message!.content.toString()).toBe('{ "user_id": 1 }');
+    expect(message!.properties).toMatchObject({ messageId: 'a', contentType: 'application/json', deliveryMode: 2 });
+    const { 'x-delivery-count': _, ...headers } = message!.properties.headers!; // the queue's own
+    expect(headers).toEqual({ 'x-request-id': 'request-1' });
+    expect(await idsIn(dead)).toEqual(['b']);
+  });
+
+  test('--all replays all, in their order', async () => {
+    const ids = Array.from({ length: 50 }, (_, number) => `id-${number}`);
+    for (const messageId of ids) await park('{}', { messageId });
+    expect(await run('replay', '--all')).toMatchObject({ status: 0, out: 'Replayed 50 letters.\n' });
+    expect(await idsIn(queue)).toEqual(ids);
+    expect(await idsIn(dead)).toEqual([]);
+  });
+
+  test('killed half-way it has lost nothing, and goes on when it is run again', async () => {
+    const ids = Array.from({ length: 500 }, (_, number) => `id-${number}`);
+    for (const messageId of ids) channel.sendToQueue(dead, Buffer.from('{}'), { messageId, persistent: true });
+    await channel.waitForConfirms();
+    const child = start('replay', '--all');
+    await expect
+      .poll(async () => (await channel.checkQueue(queue)).messageCount, { interval: 5, timeout: 20_000 })
+      .toBeGreaterThan(20);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    const everywhere = async () => new Set([...(await idsIn(queue)), ...(await idsIn(dead))]).size;
+    await expect.poll(everywhere, { interval: 500, timeout: 20_000 }).toBe(ids.length);
+    expect((await idsIn(dead)).length).toBeGreaterThan(0);
+    await run('replay', '--all');
+    expect(new Set(await idsIn(queue))).toEqual(new Set(ids));
+  });
+
+  test('without a queue of orders the letter stays', async () => {
+    await park('{}', { messageId: 'a' });
+    await channel.unbindQueue(queue, 'billing', queue);
+    const { status, err } = await run('replay', 'a');
+    expect(status).toBe(1);
+    expect(err).toContain('stays where it is');
+    expect(await idsIn(dead)).toEqual(['a']);
+  });
+});
+
+describe('drop', () => {
+  test('removes the letter, and no other', async () => {
+    for (const messageId of ['a', 'b', 'c']) await park('{}', { messageId });
+    expect(await run('drop', 'b')).toMatchObject({ status: 0, out: 'Dropped b.\n' });
+    expect(await idsIn(dead)).toEqual(['a', 'c']);
+  });
+
+  test('asks which, when two different letters have one id', async () => {
+    await park('one', { messageId: 'a' });
+    await park('two', { messageId: 'a' });
+    const { status, err } = await run('drop', 'a');
+    expect(status).toBe(1);
+    const choice = /a~\w+/.exec(err)![0];
+    expect(await run('drop', choice)).toMatchObject({ status: 0 });
+    expect((await contents(dead)).map(({ content }) => content.toString())).toEqual(['two']);
+  });
+});
+
+describe('ends with status 1 and one sentence', () => {
+  test.each([
+    ['when there is nothing to replay', ['replay', '--all'], 'There are no dead letters: nothing to replay.\n'],
+    [
+      'when there is no such letter',
+      ['drop', 'x'],
+      'There is no dead letter x: npm run dead-letters -- list shows those that there are.\n',
+    ],
+    ['when the command is unknown', ['purge'], expect.stringMatching(/^Usage: .*\n$/)],
+    ['when an id is missing', ['show'], expect.stringMatching(/^Usage: .*\n$/)],
+  ])('%s', async (_, args, sentence) => {
+    expect(await run(...args)).toEqual({ status: 1, out: '', err: sentence });
+  });
+
+  test.each([
+    ['when the broker is away', { RABBITMQ_PORT: '1' }, /^RabbitMQ cannot be used at 127\.0\.0\.1:1 .*\n$/],
+    ['when the password is wrong', { RABBITMQ_ADMIN_PASSWORD: 'wrong' }, /^RabbitMQ at .* refuses .*\n$/],
+    ['when there is no queue', { BILLING_DEAD_LETTER_QUEUE: 'none' }, /^There is no queue none: .*\n$/],
+    ['when a variable is missing', { BILLING_QUEUE: '' }, /^Missing in \.env: BILLING_QUEUE\.\n$/],
+  ])('%s', async (_, change, sentence) => {
+    Object.assign(environment, change);
+    expect(await run('list')).toEqual({ status: 1, out: '', err: expect.stringMatching(sentence) });
+  });
+});
