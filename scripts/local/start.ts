@@ -1,14 +1,15 @@
 // npm start
 import { localHome } from './home.ts';
+import { pm2Home } from './pm2.ts';
 import { createReport, runCommand } from './report.ts';
-import { environmentLines, startStack } from './stack.ts';
+import { startStack } from './stack.ts';
 
 await runCommand(async () => {
   const started = Date.now();
   const home = localHome();
   const { environment, wasComplete } = await startStack(home, process.env, createReport());
   const url = `http://localhost:${environment.API_GATEWAY_PORT}`;
-  const pm2Home = environmentLines(home, environment).at(-1);
+  const folder = pm2Home(home);
   console.log(`
 ${wasComplete ? 'Everything was running already.' : `Up in ${((Date.now() - started) / 1000).toFixed(0)} s.`} The gateway: ${url}
 
@@ -21,6 +22,6 @@ ${wasComplete ? 'Everything was running already.' : `Up in ${((Date.now() - star
   npm run logs      the services' logs
   npm stop          stops everything; the data stays
 
-PM2 has a folder of its own here: ${pm2Home} npx pm2 list`);
+PM2 has a folder of its own here: PM2_HOME=${/^[\w./-]+$/.test(folder) ? folder : `'${folder}'`} npx pm2 list`);
   return 0;
 });
