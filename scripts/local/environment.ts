@@ -1,6 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { ConfigurationError } from '@crud-master/plumbing/environment';
+import { loadConfig as loadGatewayConfig } from '../../api-gateway/app/config.ts';
+import { loadConfig as loadBillingConfig } from '../../billing-app/app/config.ts';
+import { loadConfig as loadInventoryConfig } from '../../inventory-app/app/config.ts';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
 
@@ -31,6 +35,20 @@ export function localEnvironment(own: Record<string, string | undefined>): Envir
     ORDERS_DB_PORT: own.ORDERS_DB_PORT ?? own.MOVIES_DB_PORT ?? values.LOCAL_POSTGRES_PORT!,
     RABBITMQ_PORT: own.RABBITMQ_PORT ?? values.LOCAL_RABBITMQ_PORT!,
   };
+}
+
+/** Throws a Failure that names everything the services would refuse to start with. */
+export function requireUsable(environment: Environment): void {
+  const problems = new Set<string>();
+  for (const load of [loadGatewayConfig, loadInventoryConfig, loadBillingConfig]) {
+    try {
+      load(environment);
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      for (const line of error.message.split('\n')) problems.add(line);
+    }
+  }
+  if (problems.size > 0) throw new Failure([...problems].join('\n'));
 }
 
 const fileOf = (home: string) => join(home, 'environment.json');

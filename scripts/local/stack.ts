@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectAmqp } from 'amqplib';
-import { type Environment, localEnvironment, savedEnvironment, saveEnvironment } from './environment.ts';
+import { type Environment, localEnvironment, requireUsable, savedEnvironment, saveEnvironment } from './environment.ts';
 import { Failure } from './failure.ts';
 import { withLock } from './lock.mjs';
 import { databases, isMigrated, migrate } from './migrations.ts';
@@ -56,6 +56,7 @@ async function start(home: string, own: Record<string, string | undefined>, repo
   const environment = joins ? saved : wanted;
   if (joins) reportChanges(saved, wanted, own, report);
 
+  requireUsable(environment);
   if (environment.MOVIES_DB_PORT !== environment.ORDERS_DB_PORT) {
     throw new Failure(
       'The local stack has one PostgreSQL for both databases: give MOVIES_DB_PORT and ORDERS_DB_PORT the same value.',
