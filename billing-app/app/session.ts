@@ -53,11 +53,12 @@ export async function openSession(
   let consumer: string;
   let closed: Promise<void> | undefined;
   try {
-    connection = (await broker.connect(address.vhost)) as unknown as Connection;
+    const opened = (await broker.connect(address.vhost)) as unknown as Connection;
+    connection = opened;
     connection.on('error', lose);
     connection.on('close', () => lose(new Error('the connection to the broker was closed')));
     channel = await new Promise((resolve, reject) =>
-      connection.createChannel((error, made) => (error ? reject(error) : resolve(made))),
+      opened.createChannel((error, made) => (error ? reject(error) : resolve(made))),
     );
     channel.on('error', lose);
     channel.on('close', () => lose(new Error('the channel was closed')));
