@@ -27,23 +27,25 @@ export function moviesProxy(options: ExchangeOptions): Middleware {
   if (!proxy.webPasses.includes(exchangePass)) proxy.before('web', 'deleteLength', exchangePass);
 
   // koa-proxies would decode the path to match it; a pattern without groups leaves every byte alone.
-  const forward = proxies(/^/ as unknown as string, (_params: unknown, ctx) => ({
+  const forward = proxies(/^/ as unknown as string, (_params: unknown, { exchange }) => ({
     target: {} as never, // only has to be there: the exchange knows its way
-    exchange: new Exchange(ctx.req, ctx.res, ctx.state.trace as Trace, options),
+    exchange,
   }));
 
   return async (ctx, next) => {
-    if (!isMoviesTarget(ctx.req.url ?? '')) return next();
+    const { req, res } = ctx;
+    if (!isMoviesTarget(req.url ?? '')) return next();
     ctx.respond = false;
-    try {
-      await forward(ctx, next);
-    } catch (error) {
-      if (ctx.res.closed) return; // koa-proxies reports each client that left as an error
-      ctx.respond = true;
-      throw error;
-    }
+    const exchange = new Exchange(req, res, ctx.state.trace as Trace, options);
+    forward({ req, res: NO_EVENTS, path: '/', exchange } as never, next).catch((error: Error) => {
+      options.log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
+      res.destroy();
+    });
   };
 }
+
+/** koa-proxies makes an error, with a stack, of every answer that closes, whole or not: it sees no events. */
+const NO_EVENTS = { on() {} };
 
 const PREFIX = '/api/movies';
 

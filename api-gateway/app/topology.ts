@@ -34,14 +34,14 @@ export function topology(address: BrokerAddress): BrokerConfig {
             channelMax: 10,
           },
           socketOptions: { timeout: 1000, noDelay: true }, // milliseconds, for connection and handshake together
-          // A broker that comes back is found within a second (milliseconds).
-          retry: { min: 200, max: 1000, factor: 1.5, strategy: 'exponential' },
         },
         // One channel carries all orders. Another try to open one comes soon (milliseconds).
         publicationChannelPools: { confirmPool: { max: 2, rejectionDelayMillis: 100 } },
         exchanges: { [ORDERS_EXCHANGE]: { assert: false, type: 'direct' } },
       },
     },
+    // A broker that comes back is found within a second (milliseconds). Here, because Rascal ignores `retry` at the vhost's connection.
+    defaults: { vhosts: { connection: { retry: { min: 200, max: 1000, factor: 1.5, strategy: 'exponential' } } } },
     publications: {
       // `mandatory`: an order that reaches no queue comes back, and is not answered 200.
       order: {
