@@ -367,7 +367,8 @@ describe('Aborted and unread', () => {
       for (const { socket } of wires) endSomehow(socket);
     }
     await emptied(15_000);
-    await expect.poll(openSockets).toBeLessThanOrEqual(before);
+    // One that was opened for a request that had gone by then waits, unused, for the next: two ends each.
+    await expect.poll(() => openSockets() - 2 * upstream.sockets.size).toBeLessThanOrEqual(before);
   });
 
   let ways = 0;
@@ -386,5 +387,5 @@ async function arrived(): Promise<void> {
 
 /** Every connection to inventory that served an abandoned request is gone. */
 async function emptied(timeout = 5000): Promise<void> {
-  await expect.poll(() => upstream.sockets.size, { timeout }).toBe(0);
+  await expect.poll(() => [...upstream.sockets].filter(({ bytesRead }) => bytesRead > 0).length, { timeout }).toBe(0);
 }
