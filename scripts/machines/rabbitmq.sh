@@ -32,6 +32,7 @@ CONF
   changed=true
 }
 
+[[ -e /usr/sbin/rabbitmqctl ]] || changed=false # not installed yet: its first start is with these files
 install_packages rabbitmq-server
 if $changed; then
   systemctl stop rabbitmq-server epmd.service epmd.socket
@@ -44,6 +45,7 @@ wait_for 900 'RabbitMQ does not start' rabbitmqctl await_startup --timeout 900
 definitions=$(mktemp --directory)
 trap 'rm -rf "$definitions"' EXIT
 node "$source/scripts/rabbitmq/render-definitions.ts" >"$definitions/definitions.json"
+chown -R rabbitmq "$definitions" # as whom Debian's rabbitmqctl runs
 rabbitmqctl --quiet import_definitions "$definitions/definitions.json"
 
 wanted=$(node -p "require('$definitions/definitions.json').users.map((user) => user.name).join('\n')")
