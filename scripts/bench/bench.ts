@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { Failure } from '../local/failure.ts';
 import { withLock } from '../local/lock.mjs';
 import { createReport, runCommand } from '../local/report.ts';
+import { stopStack } from '../local/stack.ts';
 import { benchHome } from './contender.ts';
 import { installPeers } from './peers.ts';
 import type { Question } from './question.ts';
@@ -17,7 +18,7 @@ import { inventory } from './questions/inventory.ts';
 import { orders } from './questions/orders.ts';
 import { start } from './questions/start.ts';
 import { markdownTable, savedResult, saveResult, targetTable, writeDocuments } from './results.ts';
-import { startBenchStack, stopBenchStack } from './stack.ts';
+import { startOwnStack } from './stack.ts';
 
 /** `start` comes last: it stops the stack. */
 const questions: Question[] = [gateway, orders, backlog, inventory, growth, start];
@@ -28,7 +29,7 @@ async function bench(): Promise<number> {
   installPeers(console.log);
   const report = createReport();
   try {
-    const environment = await startBenchStack(report);
+    const environment = await startOwnStack(benchHome, report);
     for (const { name, ask } of asked) {
       console.log(`\n${name}`);
       const result = await ask({ quick, environment, say: (text) => console.log(`  ${text}`) });
@@ -37,7 +38,7 @@ async function bench(): Promise<number> {
       for (const table of result.tables) console.log(`${markdownTable(table)}\n`);
     }
   } finally {
-    await stopBenchStack(report);
+    await stopStack(benchHome, report);
   }
   const records = questions.map(({ name }) => savedResult(name));
   const measuredNow = records.filter((record) => record && asked.some(({ name }) => name === record.question));

@@ -60,7 +60,10 @@ export function documentedOperations(): { operation: string; method: string; tem
 /** Everything in which an answer differs from the document; empty when it is documented. */
 export function contradictions({ method, path, status, headers, text }: Answer): string[] {
   const template = templateOf(path);
-  if (!template) return status === 404 ? problemContradictions(status, headers, text) : [`status ${status} at an unknown path`];
+  if (!template) {
+    if (status !== 404) return [`status ${status} at an unknown path`];
+    return method === 'HEAD' ? noBodyContradictions(text) : problemContradictions(status, headers, text);
+  }
 
   const item = document.paths[template]!;
   const operation = item[method.toLowerCase()];
@@ -119,12 +122,21 @@ const LEAKS =
 function problemContradictions(status: number, headers: Answer['headers'], text: string): string[] {
   const type = String(headers['content-type']);
   if (!type.startsWith('application/problem+json')) return [`an error of type "${type}"`];
-  const problem = JSON.parse(text);
+  const problem = asJson(text);
+  if (!problem) return ['the body is not JSON'];
   return [
     ...schemaContradictions('/components/schemas/Problem', problem),
     ...(problem.status === status ? [] : [`problem status ${problem.status} in an answer with status ${status}`]),
     ...(LEAKS.test(text) ? [`a problem that tells too much: ${text}`] : []),
   ];
+}
+
+function asJson(text: string) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const validators = new Map<string, ValidateFunction>();

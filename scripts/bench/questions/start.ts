@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Failure } from '../../local/failure.ts';
 import { checkout } from '../../local/home.ts';
 import { createReport } from '../../local/report.ts';
+import { stopStack } from '../../local/stack.ts';
+import { benchHome } from '../contender.ts';
 import type { Bench, Question, Result } from '../question.ts';
-import { stopBenchStack } from '../stack.ts';
+
 import { median } from '../statistics.ts';
 
 const silent = createReport(Object.assign(Object.create(process.stdout), { write: () => true, isTTY: false }));
@@ -16,7 +18,7 @@ export const start: Question = {
     const times: number[] = [];
     const rounds = bench.quick ? 1 : 5;
     for (let round = 0; round < rounds; round++) {
-      await stopBenchStack(silent);
+      await stopStack(benchHome, silent);
       times.push(await timeOfStart(bench));
       bench.say(`round ${round + 1} of ${rounds}`);
     }
