@@ -29,17 +29,18 @@ export function postgresBinaries(): string {
 /** What to put before a command of PostgreSQL's, which refuses to run as root. */
 export interface Unprivileged {
   prefix: string[];
-  /** The user that must own the data, when it is not the one who runs this. */
-  owner?: number;
+  /** The user that must own the data. */
+  owner: number;
 }
 
 const NOBODY = 65534;
 
 export function unprivileged(): Unprivileged {
-  if (process.getuid?.() !== 0) return { prefix: [] };
+  const user = process.getuid!();
+  if (user !== 0) return { prefix: [], owner: user };
   const ways: Unprivileged[] = [
     // root, under another name: the files stay root's, and unreadable parent folders are no obstacle
-    { prefix: ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, '--'] },
+    { prefix: ['unshare', '--user', `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, '--'], owner: 0 },
     // where containers forbid user namespaces
     {
       prefix: [

@@ -67,7 +67,7 @@ export async function startPostgres({ home, port, settings = {} }: PostgresOptio
   const binaries = postgresBinaries();
   const user = unprivileged();
   if (!existsSync(data)) createCluster(home, binaries, user);
-  if (user.owner !== undefined) giveAway(data, user.owner);
+  giveAway(data, user.owner);
   removeStaleLock(data);
 
   const chosen = await freePort(port);
@@ -161,7 +161,7 @@ function createCluster(home: string, binaries: string, user: Unprivileged): void
   const half = `${data}.new`; // renamed at the end, so that an interrupted run leaves no half-made cluster
   rmSync(half, { recursive: true, force: true });
   mkdirSync(half, { mode: 0o700 });
-  if (user.owner !== undefined) giveAway(half, user.owner);
+  giveAway(half, user.owner);
   const [command, ...args] = [
     ...user.prefix,
     join(binaries, 'initdb'),
@@ -186,7 +186,13 @@ function createCluster(home: string, binaries: string, user: Unprivileged): void
 const lastLine = (text?: Buffer) => text?.toString().trim().split('\n').at(-1) ?? 'initdb did not run.';
 
 function giveAway(path: string, owner: number): void {
-  if (lstatSync(path).uid === owner) return;
+  const now = lstatSync(path).uid;
+  if (now === owner) return;
+  if (process.getuid!() !== 0) {
+    throw new Failure(
+      `${path} belongs to another user (number ${now}), who has run this here before: run it as that user, or as root.`,
+    );
+  }
   for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) chownSync(join(entry.parentPath, entry.name), owner, owner);
   }
