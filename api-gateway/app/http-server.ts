@@ -25,7 +25,13 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
       noDelay: true,
     },
     (req, res) => {
-      if (req.socket.writable) listener(req, res); // else the connection was refused while this was on its way
+      if (!req.socket.writable) return; // the connection was refused while this was on its way
+      // After `close()` Node leaves connections open that had a request under way, and their clients go on using them.
+      if (!server.listening) res.shouldKeepAlive = false;
+      res.once('close', () => {
+        if (!server.listening) server.closeIdleConnections();
+      });
+      listener(req, res);
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

@@ -137,6 +137,17 @@ describe('Beyond a limit', () => {
   });
 });
 
+test('A gateway that stops answers what is under way and ends the connection', async () => {
+  await start({}, { answer: () => sleep(200).then(() => ok('film')) });
+  const wire = await connection();
+  wire.socket.write(get());
+  await expect.poll(() => upstream.requests.length).toBe(1);
+  const closed = once(gateway.server, 'close');
+  gateway.server.close();
+  expect((await wire.readResponse('GET')).body.toString()).toBe('film');
+  await closed;
+});
+
 describe('RATE_LIMIT', () => {
   test('is off by default', async () => {
     await start({});

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLog } from '@crud-master/plumbing/log';
 import { createApp } from '../../app/app.ts';
@@ -9,6 +10,7 @@ import type { PublishOrder } from '../../app/publisher.ts';
 
 export interface TestGateway {
   port: number;
+  server: Server;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startGateway(
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    server,
     async close() {
       server.close();
       server.closeAllConnections();
