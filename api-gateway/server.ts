@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
@@ -9,6 +10,9 @@ import { createHttpServer } from './app/http-server.ts';
 import { inventoryPool } from './app/inventory.ts';
 import { Publisher } from './app/publisher.ts';
 import { topology } from './app/topology.ts';
+
+/** Milliseconds that the start waits for the broker before it goes on without. */
+const BROKER_PATIENCE = 2000;
 
 await runService('api-gateway', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
@@ -23,7 +27,10 @@ await runService('api-gateway', async () => {
   server.listen(config.listen.port, config.listen.host);
   await once(server, 'listening');
   log.info(config.listen, 'listening');
-  link.open(); // not awaited: films are served while the broker is away
+  // Films are served meanwhile. Who waits for this service to be ready may send orders at once, unless the broker is away.
+  const connected = once(link, 'open');
+  link.open();
+  await Promise.race([connected, sleep(BROKER_PATIENCE)]);
 
   return {
     log,

@@ -39,7 +39,7 @@ export class BrokerLink extends EventEmitter<{
   /** Resolves when the broker was reached for the first time or the link is closed, however long that takes. */
   async open(): Promise<void> {
     const config = await new Promise<{ vhosts: Record<string, object> }>((resolve, reject) =>
-      configure(structuredClone(this.#config), (error, configured) => (error ? reject(error) : resolve(configured))),
+      configure(this.#config, (error, configured) => (error ? reject(error) : resolve(configured))),
     );
     const [vhostConfig] = Object.values(config.vhosts);
     for (let reported = false; !this.#closing; await sleep(RETRY)) {
