@@ -32,7 +32,7 @@ export type Fault = Kind & {
   hold: number;
 };
 
-/** One fault, or two that overlap; mended before the next strike. */
+/** One fault, or some that overlap; mended before the next strike. */
 export interface Strike {
   /** Milliseconds of peace before it. */
   pause: number;
@@ -45,23 +45,31 @@ export const KINDS: readonly Kind[] = [
   ...LINKS.flatMap((target) => LINK_ACTIONS.map((action) => ({ target, action }))),
 ];
 
+/** A fault that lasts. */
+const lasting = (kind: Kind): Fault => ({ ...kind, delay: 0, hold: 1500 });
+
 /**
- * The strikes that find a broken promise most surely. Every plan has them, however short, as far as its number goes.
- * Killing billing while the database is slow: what was acknowledged before it was stored is lost.
- * Losing what the gateway sends: what was answered before the confirm is lost.
- * Losing the broker's confirms, billing's acknowledgements, or the answers to its inserts: whatever is sent again without
- * being recognised is stored twice.
+ * The strikes that find a broken promise most surely; the times are stretched at random. Every plan has them, however short, as
+ * far as its number goes.
  */
-const TELLING: readonly Kind[][] = [
+const TELLING: readonly Fault[][] = [
+  // A backlog reaches billing, which is killed while nothing that it sends reaches the database: what was acknowledged before
+  // it was stored is lost.
   [
-    { target: 'billing-orders_db', action: 'slow' },
-    { target: 'billing_app', action: 'SIGKILL' },
+    { target: 'billing-broker', action: 'black-hole', delay: 0, hold: 800 },
+    { target: 'billing-orders_db', action: 'requests lost', delay: 400, hold: 1500 },
+    { target: 'billing_app', action: 'SIGKILL', delay: 1200, hold: 0 },
   ],
-  [{ target: 'gateway-broker', action: 'requests lost' }],
-  [{ target: 'gateway-broker', action: 'replies lost' }],
-  [{ target: 'billing-broker', action: 'requests lost' }],
-  [{ target: 'billing-orders_db', action: 'replies lost' }],
+  // What the gateway answered before the confirm is lost.
+  [lasting({ target: 'gateway-broker', action: 'requests lost' })],
+  // Whatever is sent again without being recognised is stored twice: because the confirm, billing's acknowledgement,
+  // or the answer to its insert was lost.
+  [lasting({ target: 'gateway-broker', action: 'replies lost' })],
+  [lasting({ target: 'billing-broker', action: 'requests lost' })],
+  [lasting({ target: 'billing-orders_db', action: 'replies lost' })],
 ];
+/** For each so many faults those strikes come once. */
+const TELLING_EVERY = 50;
 
 /** Of the other faults, the share that comes together with another. */
 const PAIRED = 0.3;
@@ -71,16 +79,18 @@ export function planStrikes(seed: string, count: number): Strike[] {
   const random = createRandom(`strikes ${seed}`);
   const strikes: Strike[] = [];
   let left = count;
-  for (const kinds of TELLING) {
-    if (kinds.length > left) continue;
-    strikes.push(createStrike(random, kinds, () => random.between(1000, 2000)));
-    left -= kinds.length;
+  for (let round = 0; round < count; round += TELLING_EVERY) {
+    for (const faults of TELLING) {
+      if (faults.length > left) continue;
+      strikes.push(stretch(random, faults));
+      left -= faults.length;
+    }
   }
   const kinds = draw(random, left);
   while (kinds.length > 0) {
     const first = kinds.pop()!;
     const paired = random.fraction() < PAIRED && kinds.length > 0 && kinds.at(-1)!.target !== first.target;
-    strikes.push(createStrike(random, paired ? [first, kinds.pop()!] : [first], () => anyHold(random)));
+    strikes.push(createStrike(random, paired ? [first, kinds.pop()!] : [first]));
   }
   return random.shuffle(strikes);
 }
@@ -91,11 +101,25 @@ function draw(random: Random, count: number): Kind[] {
   return drawn.slice(0, count);
 }
 
-function createStrike(random: Random, [first, second]: Kind[], hold: () => number): Strike {
-  const faults: Fault[] = [{ ...first!, delay: 0, hold: hold() }];
-  if (second) faults.push({ ...second, delay: random.between(50, faults[0]!.hold), hold: hold() });
-  return { pause: random.between(100, 600), faults };
+function createStrike(random: Random, [first, second]: Kind[]): Strike {
+  const faults: Fault[] = [{ ...first!, delay: 0, hold: anyHold(random) }];
+  if (second) faults.push({ ...second, delay: random.between(50, faults[0]!.hold), hold: anyHold(random) });
+  return { pause: anyPause(random), faults };
 }
+
+function stretch(random: Random, faults: Fault[]): Strike {
+  const factor = 0.8 + random.fraction() / 2;
+  return {
+    pause: anyPause(random),
+    faults: faults.map(({ delay, hold, ...kind }) => ({
+      ...kind,
+      delay: Math.round(delay * factor),
+      hold: Math.round(hold * factor),
+    })),
+  };
+}
+
+const anyPause = (random: Random) => random.between(100, 600);
 
 /** Mostly short, so that much happens; one in eight outlives the services' own timeouts. */
 function anyHold(random: Random): number {

@@ -41,7 +41,7 @@ function faultTable({ strikes }: Proof): string {
   });
   return [
     table(['Fault', 'times', 'orders taken', 'orders stored', 'films found'], rows),
-    'Seconds until service resumed after the fault was mended, the median and the longest. Two faults that struck together share them.',
+    'Seconds until service resumed after the fault was mended, the median and the longest. Faults that struck together share them.',
   ].join('\n');
 }
 

@@ -15,7 +15,7 @@ test('every order that is answered 200 is stored exactly once, through twelve fa
     const stack = await startStack(home, () => {});
     try {
       // With this seed a broker, a database, a gateway and a billing are killed.
-      const proof = await prove(stack, { seed: 'npm-test-269', orders: 600, faults: 12, signal, onProgress() {} });
+      const proof = await prove(stack, { seed: 'npm-test-1029', orders: 600, faults: 12, signal, onProgress() {} });
       expect(proof.wrong, report(proof)).toEqual([]);
       expect(proof.outcomes.stored.orders).toBeGreaterThan(300);
     } finally {
