@@ -6,8 +6,9 @@
 import { parseArgs } from 'node:util';
 import { Failure } from '../local/failure.ts';
 import { withLock } from '../local/lock.mjs';
+import { deleteApp } from '../local/pm2.ts';
 import { createReport, runCommand } from '../local/report.ts';
-import { stopStack } from '../local/stack.ts';
+import { services, stopStack } from '../local/stack.ts';
 import { benchHome } from './contender.ts';
 import { installPeers } from './peers.ts';
 import type { Question } from './question.ts';
@@ -30,6 +31,8 @@ async function bench(): Promise<number> {
   const report = createReport();
   try {
     const environment = await startOwnStack(benchHome, report);
+    // Each question starts what it measures; billing would take the orders away.
+    for (const { name } of services) await deleteApp(benchHome, name);
     for (const { name, ask } of asked) {
       console.log(`\n${name}`);
       const result = await ask({ quick, environment, say: (text) => console.log(`  ${text}`) });

@@ -2,7 +2,7 @@ import { exchange, type Reply } from './exchange.ts';
 import { type Case, generate } from './generate.ts';
 import { minimise } from './minimise.ts';
 import type { Operation } from './operations.ts';
-import { judge, requestIn } from './verdict.ts';
+import { isHead, judge } from './verdict.ts';
 
 /** Requests under way at a time */
 const CONCURRENCY = 32;
@@ -61,9 +61,8 @@ export async function campaign({
   return statuses;
 }
 
-function send(port: number, { bytes, request }: Case): Promise<Reply | undefined> {
-  const isHead = (request ?? requestIn(bytes))?.method === 'HEAD';
-  return exchange(port, bytes, isHead, request ? PATIENCE : SHORT_PATIENCE);
+function send(port: number, sent: Case): Promise<Reply | undefined> {
+  return exchange(port, sent.bytes, isHead(sent), sent.request ? PATIENCE : SHORT_PATIENCE);
 }
 
 /** The smallest bytes that fail as the case did. */

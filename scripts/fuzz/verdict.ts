@@ -14,7 +14,12 @@ export function judge({ bytes, request }: Case, reply: Reply | undefined): strin
   if (!reply.complete) return [`an incomplete answer with status ${reply.status}`];
   const seen = request ?? requestIn(bytes);
   const path = seen?.path ?? '/';
-  const answer = { ...reply, method: seen?.method ?? 'GET', path, text: reply.body.toString('utf8') };
+  const answer = {
+    ...reply,
+    method: isHead({ bytes, request }) ? 'HEAD' : (seen?.method ?? 'GET'),
+    path,
+    text: reply.body.toString('utf8'),
+  };
   // A path that is none of the document's is judged as one where nothing is.
   if (!seen || BEFORE_ROUTING.includes(reply.status)) {
     if (!POSSIBLE.includes(reply.status)) return [`status ${reply.status}`];
@@ -30,8 +35,12 @@ function problemsOf(answer: Parameters<typeof contradictions>[0]): string[] {
   return wrong.filter((problem) => !problem.startsWith('problem status'));
 }
 
+/** Whether the answer has no body. A request line may end after its path: that was HTTP/0.9. */
+export const isHead = ({ bytes, request }: Case) =>
+  request ? request.method === 'HEAD' : /^(\r?\n)*HEAD /.test(bytes.toString('latin1', 0, 100));
+
 /** Method and path, as far as the bytes begin with a request line that leaves no doubt. */
-export function requestIn(bytes: Buffer): { method: string; path: string } | undefined {
+function requestIn(bytes: Buffer): { method: string; path: string } | undefined {
   const match = /^([A-Z]+) (\/[\x21-\x7e]*) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1', 0, 8192));
   return match ? { method: match[1]!, path: match[2]! } : undefined;
 }

@@ -89,7 +89,10 @@ function templateOf(path: string): string | undefined {
   const segments = withoutQuery!.replace(/\/$/, '').split('/');
   return Object.keys(document.paths).find((template) => {
     const expected = template.split('/');
-    return expected.length === segments.length && expected.every((part, i) => part.startsWith('{') || part === segments[i]);
+    return (
+      expected.length === segments.length &&
+      expected.every((part, i) => (part.startsWith('{') ? segments[i] !== '' : part === segments[i]))
+    );
   });
 }
 

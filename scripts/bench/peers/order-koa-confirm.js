@@ -1,5 +1,5 @@
 // Koa and one confirm channel for all orders, written by hand.
-import amqp from 'amqplib/callback_api.js';
+import amqp from 'amqplib/callback_api';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
 import { brokerUrl, queue } from './broker.js';

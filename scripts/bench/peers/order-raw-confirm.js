@@ -1,5 +1,5 @@
 // One confirm channel and nothing else, no HTTP: as many orders under way as the message asks for, for so many seconds.
-import amqp from 'amqplib/callback_api.js';
+import amqp from 'amqplib/callback_api';
 import { brokerUrl, queue } from './broker.js';
 
 const connection = await new Promise((resolve, reject) =>

@@ -35,7 +35,7 @@ export const backlog: Question = {
   async ask(bench: Bench): Promise<Result> {
     const { environment } = bench;
     const size = bench.quick ? 10_000 : 50_000;
-    const rounds = bench.quick ? 1 : 5;
+    const rounds = bench.quick ? 1 : 3;
     const ours = () => startService('billing-app', environment);
     const drainers: Drainer[] = [
       { name: OURS, role: 'ours', start: ours },

@@ -16,7 +16,7 @@ export const start: Question = {
   name: 'start',
   async ask(bench: Bench): Promise<Result> {
     const times: number[] = [];
-    const rounds = bench.quick ? 1 : 5;
+    const rounds = bench.quick ? 1 : 3;
     for (let round = 0; round < rounds; round++) {
       await stopStack(benchHome, silent);
       times.push(await timeOfStart(bench));
