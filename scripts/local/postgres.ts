@@ -9,6 +9,8 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -68,7 +70,7 @@ export async function startPostgres({ home, port, settings = {} }: PostgresOptio
   const user = unprivileged();
   if (!existsSync(data)) createCluster(home, binaries, user);
   giveAway(data, user.owner);
-  removeStaleLock(data);
+  await removeStaleLock(data);
 
   const chosen = await freePort(port);
   const output = openSync(log, 'a');
@@ -212,7 +214,28 @@ function readLock(data: string): { pid: number; port: number; since: Date } | un
   return { pid, port, since };
 }
 
-/** After a crash and a reboot its process number may be someone else's; PostgreSQL would then refuse to start. */
-function removeStaleLock(data: string): void {
-  if (!readLock(data)) rmSync(join(data, 'postmaster.pid'), { force: true });
+/**
+ * After a crash and a reboot its process number may be someone else's; PostgreSQL would then refuse to start. Without the file it
+ * does not look for sessions that outlived a killed server either: two servers writing would destroy the data.
+ */
+async function removeStaleLock(data: string): Promise<void> {
+  if (readLock(data)) return;
+  const survivors = processesIn(data);
+  await Promise.all(survivors.map((pid) => endProcess(pid, 'SIGKILL', 5000)));
+  rmSync(join(data, 'postmaster.pid'), { force: true });
+}
+
+/** PostgreSQL's processes have its data as their working directory. Where the system does not tell, there are none. */
+function processesIn(data: string): number[] {
+  if (!existsSync('/proc')) return [];
+  const folder = realpathSync(data);
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return pid > 0 && readlinkSync(`/proc/${pid}/cwd`) === folder && processName(pid) === 'postgres';
+      } catch {
+        return false; // it ended, or is another user's
+      }
+    });
 }
