@@ -9,6 +9,7 @@ export default defineConfig({
           name: 'unit',
           sequence: { groupOrder: 0 },
           include: ['*/test/**/*.unit.test.ts', 'scripts/**/*.unit.test.ts'],
+          testTimeout: 30_000, // property tests, on a busy machine
         },
       },
       {

@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   process.kill(broker.pid, 'SIGCONT');
-  await broker.kill();
+  await broker.stop();
 });
 
 async function connectOperator(): Promise<void> {
