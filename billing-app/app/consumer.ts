@@ -104,44 +104,65 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
   async function workThrough(session: Session, inbox: ReturnType<typeof createInbox>): Promise<void> {
     const stop = AbortSignal.any([session.lost, closing.signal]);
     inbox.open(session, stop);
-    const letters = createLetterbox(session, inbox.settled);
+    /** Stored, but not acknowledged yet: a letter before them is on its way. */
+    const owed: ConsumeMessage[] = [];
+    const letters = createLetterbox(session, inbox.settled, acknowledge);
+
+    /**
+     * One acknowledgement covers all earlier messages, so it has to wait for letters among them, which takes milliseconds. One
+     * for each costs as much as storing them, and is for letters that cannot be written, or not as fast as orders are stored.
+     */
+    function acknowledge(): void {
+      if (owed.length === 0) return;
+      if (letters.empty()) session.ack(owed.at(-1)!, { allEarlier: true });
+      else if (letters.stuck() || owed.length >= BATCH) for (const message of owed) session.ack(message);
+      else return;
+      inbox.settled(owed.splice(0));
+    }
+
     while (!stop.aborted) {
       const batch = await inbox.take(stop);
       if (batch.length === 0) continue;
       try {
         const { done, dead } = await settle(batch, stop);
-        // One acknowledgement for all, unless that would include a message which is not in the dead letters yet.
-        if (dead.length === 0 && letters.empty()) session.ack(batch.at(-1)!, { allEarlier: true });
-        else for (const message of done) session.ack(message);
-        inbox.settled(done);
         letters.add(dead);
+        owed.push(...done);
+        acknowledge();
       } catch (error) {
         if (!stop.aborted) session.lose(error as Error);
       }
     }
+    for (const message of owed) session.ack(message);
     await letters.finished();
   }
 
   /** Moves letters to the dead letters beside the consumption, so that no order waits behind them. */
-  function createLetterbox(session: Session, settled: (messages: ConsumeMessage[]) => void) {
+  function createLetterbox(session: Session, settled: (messages: ConsumeMessage[]) => void, changed: () => void) {
     const letters: Settlement['dead'] = [];
     const patience = createPatience();
     let delivering: Promise<void> | undefined;
+    let failing = false;
 
     async function deliverAll(): Promise<void> {
-      for (let failing = false; letters.length > 0 && !session.lost.aborted; ) {
-        const results = await Promise.allSettled(letters.splice(0, LETTERS).map(deliver));
-        const failure = results.find((result) => result.status === 'rejected');
-        if (!failure) {
-          patience.reset();
-          failing = false;
-        } else if (!closing.signal.aborted && !session.lost.aborted) {
-          if (!failing)
-            log.error({ reason: message(failure.reason) }, 'dead letters cannot be written now, they wait in the queue');
-          failing = true;
-          await session.declare().catch(() => {});
-          await patience.wait(session.lost).catch(() => {});
-        } else return;
+      try {
+        for (failing = false; letters.length > 0 && !session.lost.aborted; ) {
+          const results = await Promise.allSettled(letters.splice(0, LETTERS).map(deliver));
+          const failure = results.find((result) => result.status === 'rejected');
+          if (!failure) {
+            patience.reset();
+            failing = false;
+          } else if (!closing.signal.aborted && !session.lost.aborted) {
+            if (!failing)
+              log.error({ reason: message(failure.reason) }, 'dead letters cannot be written now, they wait in the queue');
+            failing = true;
+            changed();
+            await session.declare().catch(() => {});
+            await patience.wait(session.lost).catch(() => {});
+          } else return;
+        }
+      } finally {
+        delivering = undefined;
+        changed();
       }
     }
 
@@ -162,11 +183,12 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
     return {
       /** Whether every letter has been acknowledged. */
       empty: () => letters.length === 0 && delivering === undefined,
+      /** Whether they cannot be written at the moment. */
+      stuck: () => failing,
       add(more: Settlement['dead']): void {
+        if (more.length === 0) return;
         letters.push(...more);
-        delivering ??= deliverAll().finally(() => {
-          delivering = undefined;
-        });
+        delivering ??= deliverAll();
       },
       finished: async () => delivering,
     };
