@@ -1,7 +1,7 @@
 /**
  * Measures the product beside its peers and writes docs/benchmarks.md.
  *
- *     npm run bench -- [--quick] [--only QUESTION]
+ *     npm run bench -- [--quick] [--only QUESTION,...]
  */
 import { parseArgs } from 'node:util';
 import { Failure } from '../local/failure.ts';
@@ -58,8 +58,10 @@ function readArguments() {
   const { values } = parseArgs({
     options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
   });
-  const asked = values.only === undefined ? questions : questions.filter(({ name }) => name === values.only);
-  if (asked.length === 0) throw new Failure(`--only takes one of: ${questions.map(({ name }) => name).join(', ')}.`);
+  const names = questions.map(({ name }) => name);
+  const only = values.only?.split(',') ?? names;
+  if (!only.every((name) => names.includes(name))) throw new Failure(`--only takes some of: ${names.join(',')}.`);
+  const asked = questions.filter(({ name }) => only.includes(name));
   return { quick: values.quick, asked };
 }
 

@@ -5,7 +5,7 @@ import { median } from './statistics.ts';
 import { cpuSeconds } from './usage.ts';
 
 /** Seconds */
-const WARM_UP_LIMIT = 15;
+const WARM_UP_LIMIT = 8;
 
 /** Connections of the load, the same for everyone. */
 export const CONNECTIONS = 50;

@@ -15,6 +15,8 @@ interface Drainer {
   role: Role;
   /** One message in so many is no order. */
   badEvery?: number;
+  /** Part of the backlog that it gets; the whole would take minutes. */
+  part?: number;
   start(): Running;
 }
 
@@ -40,14 +42,19 @@ export const backlog: Question = {
     const drainers: Drainer[] = [
       { name: OURS, role: 'ours', start: ours },
       { name: WITH_BAD, role: 'ours', badEvery: 100, start: ours },
-      { name: 'a transaction per message', role: 'peer', start: () => startPeer('backlog-transaction-each', environment) },
+      {
+        name: 'a transaction per message',
+        role: 'peer',
+        part: 0.1,
+        start: () => startPeer('backlog-transaction-each', environment),
+      },
       { name: LIMIT, role: 'limit', start: () => startPeer('backlog-multi-row', environment) },
     ];
     const turns = new Map(drainers.map(({ name }) => [name, [] as Drained[]]));
     for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < drainers.length; i++) {
         const drainer = drainers[(i + round) % drainers.length]!;
-        turns.get(drainer.name)!.push(await drain(bench, drainer, size));
+        turns.get(drainer.name)!.push(await drain(bench, drainer, size * (drainer.part ?? 1)));
       }
       bench.say(`round ${round + 1} of ${rounds}`);
     }
@@ -61,7 +68,7 @@ export const backlog: Question = {
     return {
       title: `A backlog of ${size.toLocaleString('en')} orders drained into rows`,
       method:
-        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the others do none of that.',
+        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the others do none of that. The consumer with a transaction per message gets a tenth of the backlog.',
       tables: [
         {
           columns: ['', 'orders/s', '× ours', 'CPU per order'],
