@@ -21,6 +21,11 @@ export interface ProofOptions {
   onProgress(faultsDone: number): void;
 }
 
+export interface Period {
+  from: number;
+  to: number;
+}
+
 export interface Aftermath {
   disturbances: Disturbance[];
   recovery: Recovery;
@@ -30,6 +35,8 @@ export interface Proof extends Balance {
   sent: SentOrder[];
   films: Answer[];
   strikes: Aftermath[];
+  /** When this process itself was held up, starting a server for example, and the proxies with it. In milliseconds since the epoch. */
+  stalls: Period[];
   /** Milliseconds from the last answer until the queue was empty. */
   drained: number;
 }
@@ -55,6 +62,7 @@ export async function prove(stack: Stack, options: ProofOptions): Promise<Proof>
   const table = openOrdersTable(stack);
   const queues = openQueues(stack);
   const poison = createPoisoner(queues);
+  const stalls = watchStalls();
 
   try {
     const strikes: Aftermath[] = [];
@@ -108,9 +116,11 @@ export async function prove(stack: Stack, options: ProofOptions): Promise<Proof>
       sent: clients.orders,
       films: clients.films,
       strikes,
+      stalls: stalls.seen,
       drained,
     };
   } finally {
+    stalls.stop();
     await table.close();
     await gateway.close();
   }
@@ -129,6 +139,18 @@ function outOfService({ disturbances, recovery }: Aftermath): string[] {
     recovery.films === Number.POSITIVE_INFINITY && 'no film was found',
   ].filter((what) => what !== false);
   return missing.map((what) => `After ${after} ${what} for a minute.`);
+}
+
+function watchStalls() {
+  const [step, tolerated] = [50, 200];
+  const seen: Period[] = [];
+  let last = Date.now();
+  const timer = setInterval(() => {
+    const now = Date.now();
+    if (now - last > step + tolerated) seen.push({ from: last, to: now });
+    last = now;
+  }, step);
+  return { seen, stop: () => clearInterval(timer) };
 }
 
 /** Puts messages into the queue that can never be an order, now and then. */

@@ -45,10 +45,11 @@ function faultTable({ strikes }: Proof): string {
   ].join('\n');
 }
 
-function answerTable({ sent, strikes }: Proof): string {
-  const excused = strikes
+function answerTable({ sent, strikes, stalls }: Proof): string {
+  const unreachable = strikes
     .flatMap(({ disturbances }) => disturbances)
     .filter(({ fault }) => fault.target === 'client-gateway' || (fault.target === 'api_gateway' && fault.action === 'SIGSTOP'));
+  const excused = [...unreachable, ...stalls];
   const answers = sent
     .flatMap(({ answers }) => answers)
     .filter((answer) => !excused.some(({ from, to }) => answer.sent <= to && answer.sent + answer.took >= from));
@@ -72,7 +73,7 @@ function answerTable({ sent, strikes }: Proof): string {
   });
   return [
     table(['Answers to orders', 'number', 'p50 ms', 'p99 ms', 'max ms', `over ${ANSWER_LIMIT}+${SLACK} ms`], rows),
-    `Without the ${sent.reduce((sum, { answers }) => sum + answers.length, 0) - answers.length} whose gateway was frozen, or cut off from the client, at the time.`,
+    `Without the ${sent.reduce((sum, { answers }) => sum + answers.length, 0) - answers.length} in whose time the gateway was frozen or cut off from the client, or the sender itself was held up.`,
   ].join('\n');
 }
 
