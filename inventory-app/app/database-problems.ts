@@ -1,6 +1,7 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import { problem } from '@crud-master/plumbing/problem';
 import type { Middleware } from 'koa';
+import { DirectQueryError } from './database.ts';
 
 /** What Prisma adds to the errors that pass through it, those of its own and those of node-postgres. */
 interface PrismaError extends Error {
@@ -26,9 +27,10 @@ export function databaseProblems(log: Logger): Middleware {
   };
 }
 
-function isUnavailable(error: PrismaError): boolean {
-  if (!error.clientVersion || error.name === 'PrismaClientValidationError') return false;
+function isUnavailable(error: PrismaError | DirectQueryError): boolean {
   // SQLSTATE classes for bad data, broken constraints, wrong SQL: our mistakes, which waiting does not mend.
-  const sqlState = error.meta?.driverAdapterError?.cause?.originalCode ?? '';
-  return !/^(22|23|42)/.test(sqlState);
+  const isOurs = (sqlState = '') => /^(22|23|42)/.test(sqlState);
+  if (error instanceof DirectQueryError) return !isOurs(error.cause.code);
+  if (!error.clientVersion || error.name === 'PrismaClientValidationError') return false;
+  return !isOurs(error.meta?.driverAdapterError?.cause?.originalCode);
 }

@@ -30,7 +30,7 @@ export function moviesRouter(database: Database, bodyLimit: number): Router {
 
   router.get('/:id', async (ctx) => {
     const id = readId(ctx.params.id);
-    const movie = await database.movie.findUnique({ where: { id } });
+    const movie = await database.movie.readById(id);
     if (!movie) throw noSuchMovie(id);
     ctx.body = movie;
   });
