@@ -20,6 +20,7 @@ export default defineConfig({
           globalSetup: ['scripts/testing/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          execArgv: ['--disable-warning=DEP0060'], // http-proxy uses util._extend
         },
       },
       {

@@ -72,6 +72,9 @@ interface HttpSocket extends Socket {
   _httpMessage?: ServerResponse | null;
 }
 
+/** Milliseconds. */
+const LINGER = 1000;
+
 function refuse(socket: HttpSocket, status: number, detail: string): void {
   const underWay = socket._httpMessage;
   if (underWay?.req.complete && socket.writable) {
@@ -91,6 +94,11 @@ function refuse(socket: HttpSocket, status: number, detail: string): void {
       '',
       body,
     ].join('\r\n'),
-    () => socket.destroy(),
   );
+  // What the client still sends is read on for a moment: a connection closed over unread bytes is reset, and the
+  // reset takes the answer with it (RFC 9112, section 9.6).
+  socket.removeAllListeners('data');
+  socket.on('data', () => {});
+  const closing = setTimeout(() => socket.destroy(), LINGER);
+  socket.once('end', () => socket.destroy()).once('close', () => clearTimeout(closing));
 }

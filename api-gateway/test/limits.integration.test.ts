@@ -156,21 +156,18 @@ describe('RATE_LIMIT', () => {
 
   test('tells each client where it stands, and answers 429 until the window ends', async () => {
     const cookies = 'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n';
-    await start({ RATE_LIMIT: 2, RATE_LIMIT_WINDOW: 1500 }, { answer: () => ok('film', cookies) });
+    await start({ RATE_LIMIT: 2, RATE_LIMIT_WINDOW: 3000 }, { answer: () => ok('film', cookies) });
     const answers = [await answerTo(get()), await answerTo(get('', '/nowhere')), await answerTo(get())];
     expect(answers.map(({ start }) => start.split(' ')[1])).toEqual(['200', '404', '429']);
-    expect(answers.map(({ fields }) => valuesOf(fields, 'ratelimit'))).toEqual([
-      ['"client";r=1;t=2'],
-      ['"client";r=0;t=2'],
-      ['"client";r=0;t=2'],
-    ]);
-    for (const { fields } of answers) expect(valuesOf(fields, 'ratelimit-policy')).toEqual(['"client";q=2;w=2']);
+    const standing = answers.map(({ fields }) => String(valuesOf(fields, 'ratelimit')));
+    expect(standing).toEqual([1, 0, 0].map((left) => expect.stringMatching(`^"client";r=${left};t=[123]$`)));
+    for (const { fields } of answers) expect(valuesOf(fields, 'ratelimit-policy')).toEqual(['"client";q=2;w=3']);
     expect(valuesOf(answers[0]!.fields, 'set-cookie')).toEqual(['a=1', 'b=2']);
     expectProblem(answers[2]!, 429);
-    expect(valuesOf(answers[2]!.fields, 'retry-after')).toEqual(['2']);
+    expect(String(valuesOf(answers[2]!.fields, 'retry-after'))).toMatch(/^[123]$/);
     expect(upstream.requests).toHaveLength(1);
 
-    await sleep(1600);
+    await sleep(3100);
     expect((await answerTo(get())).start).toBe('HTTP/1.1 200 OK');
   });
 });
