@@ -45,6 +45,8 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
     socket.once('close', () => open--);
     if (open > limits.connections) refuse(socket, 503, 'Too many connections are open. Try again in a second.');
   });
+  // Node would answer 417 without a body. An expectation that is not understood may be ignored (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('connect', (_request, socket: Socket) =>
     refuse(socket, 400, 'This is not a forward proxy: CONNECT is not possible here.'),
   );
