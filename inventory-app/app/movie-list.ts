@@ -5,9 +5,9 @@ import type { Database } from './database.ts';
 /** The first page is small, so that the answer begins at once; then they grow by this factor. */
 const FIRST_ROWS = 50;
 const GROWTH = 4;
-const MOST_ROWS = 5000;
+const MOST_ROWS = 1000;
 /** A page ends with the film that reaches this. It bounds memory where descriptions are long. */
-const PAGE_BYTES = 524288;
+const PAGE_BYTES = 131072;
 /** Up to this many films found, a search fetches them by id. */
 const FEW = 10_000;
 
