@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../local/home.ts';
 import { barChart } from './chart.ts';
@@ -12,6 +12,8 @@ export interface Record extends Result {
   measuredAt: string;
   quick: boolean;
   computer: string;
+  /** Load average when the question was answered. Above the number of processors, others were at work too. */
+  load: number;
 }
 
 const docs = join(checkout, 'docs');
@@ -23,6 +25,7 @@ export function saveResult(question: string, result: Result, quick: boolean): vo
     question,
     measuredAt: new Date().toISOString().slice(0, 16).replace('T', ' '),
     quick,
+    load: loadavg()[0]!,
     computer: `${cpus()[0]!.model.trim()}, ${cpus().length} processors, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${process.platform}, Node ${process.versions.node}`,
     ...result,
   };
@@ -50,7 +53,7 @@ export function writeDocuments(records: Record[]): void {
     writeFileSync(join(docs, 'benchmarks', `${question}.svg`), barChart(title, panels));
   }
   const sections = records.map(
-    ({ question, title, method, tables, measuredAt, quick, computer }) => `## ${title}
+    ({ question, title, method, tables, measuredAt, quick, computer, load }) => `## ${title}
 
 ${method}
 
@@ -58,7 +61,7 @@ ${method}
 
 ${tables.map(markdownTable).join('\n\n')}
 
-Measured ${measuredAt} UTC${quick ? ' in a quick run' : ''} on ${computer}.`,
+Measured ${measuredAt} UTC${quick ? ' in a quick run' : ''} on ${computer}, load average ${load.toFixed(1)}.`,
   );
   writeFileSync(
     join(docs, 'benchmarks.md'),
