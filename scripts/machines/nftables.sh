@@ -8,11 +8,12 @@ set -euo pipefail
 . "$(dirname "$0")/prelude.sh"
 load_settings
 
-port=${!1:?is missing in .env}
-case $3 in
-  anywhere) whose='' ;;
-  *) whose="ip saddr ${!3:?is missing in .env} " ;;
-esac
+port=$(setting "$1")
+whose=''
+if [[ $3 != anywhere ]]; then
+  address=$(setting "$3")
+  whose="ip saddr $address "
+fi
 
 install_packages nftables
 if write_file /etc/nftables.conf 644 <<RULES

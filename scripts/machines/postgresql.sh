@@ -8,11 +8,10 @@ set -euo pipefail
 . "$(dirname "$0")/prelude.sh"
 load_settings
 
-value_of() {
-  local key="$1_$2"
-  printf %s "${!key:?is missing in .env}"
-}
-port=$(value_of "$1" PORT)
+port=$(setting "$1_PORT")
+role=$(setting "$1_USER")
+password=$(setting "$1_PASSWORD")
+database=$(setting "$1_NAME")
 
 install_packages postgresql
 version=$(pg_lsclusters --no-header | awk '$2 == "main" { print $1 }' | sort --version-sort | tail -n 1)
@@ -37,7 +36,7 @@ fi
 wait_for 600 "PostgreSQL does not answer on port $port" pg_isready --quiet --host 127.0.0.1 --port "$port"
 
 # Passed as variables of the environment, because a command line can be seen by everybody.
-role=$(value_of "$1" USER) password=$(value_of "$1" PASSWORD) database=$(value_of "$1" NAME) ctype=C.UTF-8 \
+role=$role password=$password database=$database ctype=C.UTF-8 \
   runuser --user postgres -- psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --port "$port" >/dev/null <<'SQL'
 \getenv role role
 \getenv password password
@@ -49,4 +48,4 @@ SELECT coalesce((SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname =
 \connect :"database"
 SELECT format('REASSIGN OWNED BY %I TO %I', :'former', :'role') WHERE :'former' <> :'role' \gexec
 SQL
-say "PostgreSQL $version is ready, with the database $(value_of "$1" NAME)"
+say "PostgreSQL $version is ready, with the database $database"

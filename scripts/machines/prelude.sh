@@ -72,3 +72,9 @@ load_settings() {
     text=${text#*"$quote"$'\n'}
   done
 }
+
+# setting KEY: its value, which must not be empty.
+setting() {
+  [[ -n ${!1:-} ]] || fail "$1 is missing in .env"
+  printf %s "${!1}"
+}

@@ -7,6 +7,8 @@ set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
 load_settings
+port=$(setting RABBITMQ_PORT)
+address=$(setting BILLING_VM_IP)
 
 changed=false
 # The private address may come up after the broker at boot.
@@ -20,8 +22,8 @@ NODENAME=rabbit@localhost
 SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
 CONF
 write_file /etc/rabbitmq/rabbitmq.conf 644 <<CONF && changed=true
-listeners.tcp.loopback = 127.0.0.1:${RABBITMQ_PORT:?is missing in .env}
-listeners.tcp.private  = ${BILLING_VM_IP:?is missing in .env}:$RABBITMQ_PORT
+listeners.tcp.loopback = 127.0.0.1:$port
+listeners.tcp.private  = $address:$port
 CONF
 write_file /etc/systemd/system/epmd.socket.d/crud-master.conf 644 <<'CONF' && {
 [Socket]
@@ -52,4 +54,4 @@ wanted=$(node -p "require('$definitions/definitions.json').users.map((user) => u
 rabbitmqctl --quiet list_users --no-table-headers | cut --fields 1 | while IFS= read -r user; do
   grep --quiet --line-regexp --fixed-strings -- "$user" <<<"$wanted" || rabbitmqctl --quiet delete_user -- "$user" </dev/null
 done
-say "RabbitMQ is ready on 127.0.0.1:$RABBITMQ_PORT and $BILLING_VM_IP:$RABBITMQ_PORT"
+say "RabbitMQ is ready on 127.0.0.1:$port and $address:$port"

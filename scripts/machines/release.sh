@@ -24,7 +24,7 @@ if [[ $(cat "$next/.digest" 2>/dev/null) != "$digest" ]]; then
   rsync --archive --relative --chown root:root --exclude test/ "${code[@]}" "$next/"
   chmod +x "$next/plumbing/prisma/schema-engine" # a Windows host has no such bit to copy
   cd "$next"
-  if cmp --silent package-lock.json "$release/package-lock.json" && cmp --silent <(npm --version) "$release/.npm-version"; then
+  if [[ -e $release/$service ]] && cmp --silent package-lock.json "$release/package-lock.json" && cmp --silent <(npm --version) "$release/.npm-version"; then
     say 'taking over the packages of the running release: the lock file is the same'
     cp --archive --link "$release/node_modules" node_modules
   else
