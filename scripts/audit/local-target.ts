@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import pg from 'pg';
 import { typed } from '../vm/vagrant.ts';
 import type { App, Done, Target } from './target.ts';
@@ -19,7 +19,7 @@ export async function localTarget(): Promise<Target> {
   async function pm2(_app: App, ...words: string[]): Promise<Done> {
     const options = { cwd: ROOT, env: { ...process.env, PM2_HOME: env.PM2_HOME } };
     const { stdout, stderr } = await run('npx', ['pm2', ...words], options);
-    return { command: `npx ${typed(['pm2', ...words])}`, output: (stdout + stderr).trim() };
+    return { command: `npx ${typed(['pm2', ...words])}`, output: stripVTControlCharacters(stdout + stderr).trim() };
   }
 
   return {

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { stripVTControlCharacters } from 'node:util';
 import { typed, vagrant } from '../vm/vagrant.ts';
 import type { Answer, Done, Target } from './target.ts';
 
@@ -14,7 +15,11 @@ export function vagrantTarget(env: Record<string, string | undefined>): Target {
   async function ssh(machine: string, command: string): Promise<Done & { status: number }> {
     const words = ['ssh', machine, '--no-tty', '-c', command];
     const { status, output } = await vagrant(words);
-    return { command: `vagrant ${typed(['ssh', machine, '-c', command])}`, output: output.trim(), status };
+    return {
+      command: `vagrant ${typed(['ssh', machine, '-c', command])}`,
+      output: stripVTControlCharacters(output).trim(),
+      status,
+    };
   }
 
   return {
