@@ -51,7 +51,8 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
         current = session;
         await workThrough(session, inbox);
         await session.close();
-        if (!closing.signal.aborted) log.warn({ reason: message(session.lost.reason) }, 'no longer consuming, trying again');
+        const reason = message(inbox.enough.reason ?? session.lost.reason);
+        if (!closing.signal.aborted) log.warn({ reason }, 'no longer consuming, trying again');
       } catch (error) {
         if (!away) log.warn({ reason: message(error) }, 'broker cannot be used, trying on');
         away = true;
@@ -61,27 +62,28 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
   })();
 
   function createInbox() {
-    let session: Session | undefined;
+    const enough = new AbortController();
     let bytes = 0;
     let inHand = 0;
     let wake = () => {};
     const waiting: ConsumeMessage[] = [];
     return {
-      open(opened: Session, stop: AbortSignal): void {
-        session = opened;
+      /** Aborted, with the reason, when the session is to end: what was taken is finished, what comes now goes back to the queue. */
+      enough: enough.signal,
+      open(stop: AbortSignal): void {
         stop.addEventListener('abort', () => wake());
       },
       deliver(message: ConsumeMessage): void {
-        if (session?.lost.aborted) return;
+        if (enough.signal.aborted) return;
         const size = message.content.length;
         bytes += size;
         inHand++;
         waiting.push(message);
         if (size > maxMessageBytes) caution = CALM;
-        else if (caution > 0 && --caution === 0) session?.lose(new Error('the large messages are through'));
+        else if (caution > 0 && --caution === 0) enough.abort(new Error('the large messages are through'));
         if (bytes > MAX_BYTES_IN_HAND && inHand > FEW) {
           waiting.length = 0;
-          session?.lose(new Error(`${inHand} messages in hand have ${bytes} bytes: taking fewer at a time`));
+          enough.abort(new Error(`${inHand} messages in hand have ${bytes} bytes: taking fewer at a time`));
         }
         wake();
       },
@@ -103,7 +105,8 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
 
   async function workThrough(session: Session, inbox: ReturnType<typeof createInbox>): Promise<void> {
     const stop = AbortSignal.any([session.lost, closing.signal]);
-    inbox.open(session, stop);
+    const takeNoMore = AbortSignal.any([stop, inbox.enough]);
+    inbox.open(takeNoMore);
     /** Stored, but not acknowledged yet: a letter before them is on its way. */
     const owed: ConsumeMessage[] = [];
     const letters = createLetterbox(session, inbox.settled, acknowledge);
@@ -120,8 +123,8 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
       inbox.settled(owed.splice(0));
     }
 
-    while (!stop.aborted) {
-      const batch = await inbox.take(stop);
+    while (!takeNoMore.aborted) {
+      const batch = await inbox.take(takeNoMore);
       if (batch.length === 0) continue;
       try {
         const { done, dead } = await settle(batch, stop);
