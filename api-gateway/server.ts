@@ -14,6 +14,9 @@ import { topology } from './app/topology.ts';
 /** Milliseconds that the start waits for the broker before it goes on without. */
 const BROKER_PATIENCE = 2000;
 
+/** Milliseconds that a stop gives to what is under way. */
+const FINISH = 10_000;
+
 await runService('api-gateway', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
   const log = createLog('api-gateway', config.logLevel);
@@ -37,6 +40,7 @@ await runService('api-gateway', async () => {
     async close() {
       const closed = once(server, 'close');
       server.close(); // answers what is under way, ends connections that are idle
+      setTimeout(() => server.closeAllConnections(), FINISH).unref();
       await closed;
       await publisher.close();
       await inventory.close();

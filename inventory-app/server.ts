@@ -7,6 +7,9 @@ import { loadConfig } from './app/config.ts';
 import { openDatabase } from './app/database.ts';
 import { createHttpServer } from './app/http-server.ts';
 
+/** Milliseconds that a stop gives to what is under way. */
+const FINISH = 10_000;
+
 await runService('inventory-app', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
   const log = createLog('inventory-app', config.logLevel);
@@ -23,6 +26,7 @@ await runService('inventory-app', async () => {
     async close() {
       const closed = once(server, 'close');
       server.close(); // answers what is under way, ends connections that are idle
+      setTimeout(() => server.closeAllConnections(), FINISH).unref();
       await closed;
       await database.$disconnect();
     },
