@@ -31,7 +31,7 @@ export function prismaDatasource(prefix: string, environment: Environment): { ur
 export function provideSchemaEngine(environment: Environment): void {
   if (environment.PRISMA_SCHEMA_ENGINE_BINARY || nativeEngineInstalled()) return;
   const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
-  const workspaceNode = join(here, '../../node_modules/.bin/node');
+  const workspaceNode = join(here, `../../node_modules/node-${process.platform}-${process.arch}/bin/node`);
   environment.PRISMA_SCHEMA_ENGINE_BINARY = join(here, 'schema-engine');
   // A Node below 22.18 can run the Prisma CLI, but not the engine, which is TypeScript.
   environment.SCHEMA_ENGINE_NODE = process.features.typescript || !existsSync(workspaceNode) ? process.execPath : workspaceNode;
