@@ -311,7 +311,7 @@ describe('The client', () => {
   });
 
   test('that reads slowly gets everything and holds inventory back', async () => {
-    const size = 30_000_000;
+    const size = 60_000_000; // more than the sockets on the way hold
     let written = 0;
     await start({
       answer: async (_request, socket) => {
@@ -324,9 +324,9 @@ describe('The client', () => {
       },
     });
     const wire = await open(gateway.port);
+    wire.socket.pause();
     wire.socket.write(get());
     await arrived();
-    wire.socket.pause();
     await sleep(TIMEOUT * 2);
     expect(written).toBeLessThan(size);
     wire.socket.resume();
