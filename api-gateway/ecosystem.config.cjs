@@ -6,7 +6,7 @@ module.exports = {
       script: 'server.ts',
       cwd: __dirname,
       interpreter: process.env.NODE_BINARY || process.execPath,
-      node_args: '--disable-warning=DEP0060', // http-proxy uses util._extend
+      node_args: ['--disable-warning=DEP0060'], // http-proxy uses util._extend
       exec_mode: 'fork', // cluster mode ignores `interpreter`
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,

@@ -2,10 +2,43 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
+/** Characters after which what was logged is written at once. */
+const BATCH = 16_384;
+
+/** Milliseconds after which it is written in any case. */
+const DELAY = 200;
+
 /** One JSON object a line on standard output, where PM2 collects it. Written in batches: call `log.flush()` before exit. */
 export function createLog(service: string, level: string): Logger {
   return pino(
     { base: { service }, level, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 }),
+    batched(pino.destination({ dest: 1, sync: false })),
   );
+}
+
+/**
+ * Gathers lines before the destination does: it counts the bytes of all that waits with every line, which costs more
+ * than the line.
+ */
+function batched(destination: ReturnType<typeof pino.destination>) {
+  let waiting = '';
+  let timer: NodeJS.Timeout | undefined;
+  const hand = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const lines = waiting;
+    waiting = '';
+    if (lines) destination.write(lines);
+  };
+  return {
+    write(line: string) {
+      waiting += line;
+      if (waiting.length >= BATCH) hand();
+      else timer ??= setTimeout(hand, DELAY).unref();
+    },
+    flush(done: (error?: Error) => void) {
+      hand();
+      destination.flush(done);
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { type Movie, PrismaClient } from '../generated/client.ts';
+import { PrismaClient } from '../generated/client.ts';
 import type { Config } from './config.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
@@ -34,15 +34,25 @@ export function openDatabase(config: Config['database']) {
   pool.on('error', () => {}); // an idle connection was lost: the next query makes another one
   const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
   return new PrismaClient({ adapter, errorFormat: 'minimal' }).$extends({
-    model: { movie: { readById: (id: number) => readMovie(pool, id) } },
+    client: {
+      $read: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => read<Row>(pool, statement, values),
+    },
   });
 }
 
-/** What is asked most often goes past Prisma, which would take as much processor time as all the rest of the answer. */
-async function readMovie(pool: pg.Pool, id: number): Promise<Movie | undefined> {
+/** A query with $1, $2, …, which a connection keeps prepared under its name. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+/**
+ * Reading goes past Prisma, over the same connections: it would take more processor time than all the rest of an answer.
+ * The result is typed by who asks.
+ */
+async function read<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: Statement, values: unknown[]): Promise<Row[]> {
   try {
-    const text = 'SELECT id, title, description FROM movies WHERE id = $1';
-    return (await pool.query<Movie>({ name: 'movie-by-id', text, values: [id] })).rows[0];
+    return (await pool.query<Row>({ ...statement, values })).rows;
   } catch (error) {
     throw new DirectQueryError(error);
   }

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
-import { Prisma } from '../generated/client.ts';
-import type { Database } from './database.ts';
+import type { Database, Statement } from './database.ts';
 
 /** The first page is small, so that the answer begins at once; then they grow by this factor. */
 const FIRST_ROWS = 50;
@@ -18,19 +17,26 @@ interface Page {
   isLast: boolean;
 }
 
+/** Which films: what stands after WHERE, where $3 is the value. */
+interface Condition {
+  name: string;
+  where: string;
+  value?: unknown;
+}
+
 /**
  * The films whose title contains `search` (all when it is empty) as a JSON array, in the order of their ids.
  * It reads page by page, as fast as the client does, and so takes the same little memory for any number of films.
  * Rejects when the first page cannot be read; later failures destroy the stream.
  */
 export async function movieList(database: Database, search: string): Promise<Readable> {
-  const condition = search ? await searchCondition(database, search) : Prisma.sql`true`;
+  const condition = search ? await searchCondition(database, search) : { name: 'all', where: 'true' };
   const first = await readPage(database, condition, 0, FIRST_ROWS);
   return Readable.from(jsonArray(database, condition, first), { objectMode: false, highWaterMark: 1 });
 }
 
 /** A Readable is one page ahead of its reader: it asks for the next one while the last one goes out. */
-async function* jsonArray(database: Database, condition: Prisma.Sql, first: Page): AsyncGenerator<string> {
+async function* jsonArray(database: Database, condition: Condition, first: Page): AsyncGenerator<string> {
   let page = first;
   let rows = FIRST_ROWS;
   yield `[${page.films ?? ''}`;
@@ -42,32 +48,47 @@ async function* jsonArray(database: Database, condition: Prisma.Sql, first: Page
   yield ']';
 }
 
-async function readPage(database: Database, condition: Prisma.Sql, after: number, rows: number): Promise<Page> {
-  const [page] = await database.$queryRaw<[Page]>`
+async function readPage(database: Database, condition: Condition, after: number, rows: number): Promise<Page> {
+  const values = condition.value === undefined ? [after, rows] : [after, rows, condition.value];
+  const [page] = await database.$read<Page>(pageOf(condition), values);
+  return page!;
+}
+
+/** At most $2 films after the id $1. */
+const pageOf = ({ name, where }: Condition): Statement => ({
+  name: `page-of-${name}`,
+  text: `
     SELECT string_agg(row_to_json(film)::text, ',' ORDER BY film.id) AS films,
            max(film.id) AS "lastId",
-           coalesce(count(*) = max(available) AND max(available) < ${rows}, true) AS "isLast"
+           coalesce(count(*) = max(available) AND max(available) < $2, true) AS "isLast"
     FROM (
       SELECT id, title, description,
              count(*) OVER () AS available,
              sum(octet_length(description)) OVER (ORDER BY id) - octet_length(description) AS bytes_before
-      FROM (SELECT id, title, description FROM movies WHERE ${condition} AND id > ${after} ORDER BY id LIMIT ${rows}) AS page
+      FROM (SELECT id, title, description FROM movies WHERE ${where} AND id > $1 ORDER BY id LIMIT $2) AS page
     ) AS measured,
     LATERAL (SELECT measured.id, measured.title, measured.description) AS film (id, title, description)
-    WHERE bytes_before < ${PAGE_BYTES}`;
-  return page;
-}
+    WHERE bytes_before < ${PAGE_BYTES}`,
+});
+
+/** The ids of the films whose title matches $1, up to one more than FEW. */
+const MATCHING: Statement = {
+  name: 'matching',
+  text: `
+    SELECT coalesce(array_agg(id), '{}') AS ids
+    FROM (SELECT id FROM movies WHERE title ILIKE $1 LIMIT ${FEW + 1}) AS found`,
+};
 
 /**
  * With a LIMIT the planner gambles on matches coming soon, and for a rare text reads the whole table in the order of ids.
  * So a search first asks the index which films match. When many do, reading in the order of ids does find them soon.
  */
-async function searchCondition(database: Database, search: string): Promise<Prisma.Sql> {
+async function searchCondition(database: Database, search: string): Promise<Condition> {
   const pattern = likePattern(search);
-  const [{ ids }] = await database.$queryRaw<[{ ids: number[] }]>`
-    SELECT coalesce(array_agg(id), '{}') AS ids
-    FROM (SELECT id FROM movies WHERE title ILIKE ${pattern} LIMIT ${FEW + 1}) AS found`;
-  return ids.length > FEW ? Prisma.sql`title ILIKE ${pattern}` : Prisma.sql`id = ANY(${ids})`;
+  const [found] = await database.$read<{ ids: number[] }>(MATCHING, [pattern]);
+  return found!.ids.length > FEW
+    ? { name: 'matching', where: 'title ILIKE $3', value: pattern }
+    : { name: 'ids', where: 'id = ANY($3::int[])', value: found!.ids };
 }
 
 /** For LIKE: whatever contains `text`, literally. */

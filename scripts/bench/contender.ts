@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Failure } from '../local/failure.ts';
 import { checkout } from '../local/home.ts';
@@ -17,9 +18,11 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** A service of the product, as it ships. */
+/** A service of the product, as it ships: with the arguments for Node that PM2 gives it. */
 export function startService(workspace: string, environment: Record<string, string>): Running {
-  return run(workspace, process.execPath, ['--disable-warning=DEP0060', 'server.ts'], join(checkout, workspace), environment);
+  const folder = join(checkout, workspace);
+  const { apps } = createRequire(import.meta.url)(join(folder, 'ecosystem.config.cjs')) as { apps: [{ node_args?: string[] }] };
+  return run(workspace, process.execPath, [...(apps[0].node_args ?? []), 'server.ts'], folder, environment);
 }
 
 /** A program of the folder of peers, in production mode. */
