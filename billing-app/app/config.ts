@@ -14,7 +14,7 @@ const variables = z.object({
   RABBITMQ_BILLING_PASSWORD: variable.text,
   BILLING_QUEUE: variable.text,
   BILLING_DEAD_LETTER_QUEUE: variable.text,
-  BILLING_PREFETCH: variable.count(1000),
+  BILLING_PREFETCH: variable.count(2000),
   BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576),
   MESSAGE_ID_RETENTION_DAYS: variable.count(30),
   LOG_LEVEL: variable.logLevel,

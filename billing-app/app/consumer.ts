@@ -113,12 +113,13 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
 
     /**
      * One acknowledgement covers all earlier messages, so it has to wait for letters among them, which takes milliseconds. One
-     * for each costs as much as storing them, and is for letters that cannot be written, or not as fast as orders are stored.
+     * for each costs as much as storing them, and is for letters that cannot be written, or not as fast as orders are stored:
+     * then half of what may be in hand waits already.
      */
     function acknowledge(): void {
       if (owed.length === 0) return;
       if (letters.empty()) session.ack(owed.at(-1)!, { allEarlier: true });
-      else if (letters.stuck() || owed.length >= BATCH) for (const message of owed) session.ack(message);
+      else if (letters.stuck() || owed.length >= prefetch / 2) for (const message of owed) session.ack(message);
       else return;
       inbox.settled(owed.splice(0));
     }

@@ -27,6 +27,8 @@ export interface Measured {
   p50: number;
   p99: number;
   failed: number;
+  /** Microseconds for a request of the other processes that took part in it, by their names */
+  alongside: Record<string, number>;
 }
 
 export const overHttp =
@@ -43,11 +45,14 @@ export interface Rounds {
   warmUp: number;
   /** Done after each contender's turn, outside of what is measured. */
   afterTurn?: () => Promise<void>;
+  /** Processes, by name, that take part in every request. */
+  alongside?: Record<string, number>;
 }
 
 /** Every contender has a turn in every round, so that what else the computer does hits them alike. Medians of the rounds. */
 export async function measure(bench: Bench, contenders: Contender[], plan: Rounds): Promise<Measured[]> {
-  const turns = new Map(contenders.map(({ name }) => [name, [] as (LoadResult & { cpu: number })[]]));
+  const turns = new Map(contenders.map(({ name }) => [name, [] as (LoadResult & { cpu: number; others: number[] })[]]));
+  const others = Object.entries(plan.alongside ?? {});
   for (const { drive } of contenders) {
     const end = performance.now() + WARM_UP_LIMIT * 1000;
     for (let requests = 0; requests < plan.warmUp && performance.now() < end; ) requests += (await drive(0.5)).requests;
@@ -57,10 +62,11 @@ export async function measure(bench: Bench, contenders: Contender[], plan: Round
     for (let i = 0; i < contenders.length; i++) {
       const { name, drive, running } = contenders[(i + round) % contenders.length]!;
       await drive(0.3);
-      const before = cpuSeconds(running.pid);
+      const used = () => [running.pid, ...others.map(([, pid]) => pid)].map(cpuOfProcess);
+      const before = used();
       const result = await drive(plan.seconds);
-      const cpu = ((cpuSeconds(running.pid) - before) / result.requests) * 1e6;
-      turns.get(name)!.push({ ...result, cpu });
+      const [cpu, ...rest] = used().map((seconds, n) => ((seconds - before[n]!) / result.requests) * 1e6);
+      turns.get(name)!.push({ ...result, cpu: cpu!, others: rest });
       await plan.afterTurn?.();
     }
     bench.say(`round ${round + 1} of ${plan.rounds}`);
@@ -76,8 +82,16 @@ export async function measure(bench: Bench, contenders: Contender[], plan: Round
       p50: middle('p50'),
       p99: middle('p99'),
       failed: results.reduce((sum, { failed }) => sum + failed, 0),
+      alongside: Object.fromEntries(others.map(([other], n) => [other, median(results.map((result) => result.others[n]!))])),
     };
   });
+}
+
+/** This process has every contender as its child, and does not count them. */
+function cpuOfProcess(pid: number): number {
+  if (pid !== process.pid) return cpuSeconds(pid);
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** A line for each, with what it takes in comparison to the first, which is ours. */

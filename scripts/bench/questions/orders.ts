@@ -1,10 +1,22 @@
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { anyFreePort } from '../../local/ports.ts';
+import { findBroker } from '../../local/rabbitmq.ts';
 import { ORDER, purge } from '../broker.ts';
-import { type Running, startPeer, startService, untilReady } from '../contender.ts';
+import { benchHome, type Running, startPeer, startService, untilReady } from '../contender.ts';
 import { httpRequest, type LoadResult } from '../load.ts';
-import type { Bench, Question, Result } from '../question.ts';
-import { CONNECTIONS, type Contender, comparison, cpuPanel, measure, overHttp, ratioTarget, throughputPanel } from '../rounds.ts';
+import type { Bench, Question, Result, Table } from '../question.ts';
+import {
+  CONNECTIONS,
+  type Contender,
+  comparison,
+  cpuPanel,
+  type Measured,
+  measure,
+  overHttp,
+  ratioTarget,
+  throughputPanel,
+} from '../rounds.ts';
 import { percentile } from '../statistics.ts';
 
 const OURS = 'this gateway';
@@ -37,13 +49,14 @@ export const orders: Question = {
       const measured = await measure(bench, contenders, {
         ...(bench.quick ? { rounds: 2, seconds: 1.5, warmUp: 2000 } : { rounds: 5, seconds: 3, warmUp: 20_000 }),
         afterTurn: () => purge(environment),
+        alongside: { broker: findBroker(benchHome)!.pid, load: process.pid },
       });
       const of = (name: string) => measured.find((one) => one.name === name)!;
       const { p99, perSecond } = of(OURS);
       return {
         title: 'A confirmed order',
         method: `POST of an order on ${CONNECTIONS} connections that stay open, answered when the broker has confirmed the message: persistent, into the same durable quorum queue for all. The limit of the stack is a raw confirm channel behind Koa; the limit of broker and client is the same channel with ${CONNECTIONS} messages under way and no HTTP before it, which costs what no answer over HTTP can. Nobody consumes meanwhile; the queue is emptied after every turn.`,
-        tables: [comparison(measured)],
+        tables: [comparison(measured), everyProcess(measured)],
         panels: [throughputPanel(measured, 'Confirmed orders'), cpuPanel(measured, 'CPU time per order')],
         targets: [
           ratioTarget(`confirmed orders, throughput of ours / ${BY_HAND}`, perSecond / of(BY_HAND).perSecond, { atLeast: 0.6 }),
@@ -63,6 +76,24 @@ export const orders: Question = {
     }
   },
 };
+
+/**
+ * Where the processors go. On few of them the sum is what bounds the throughput, whatever the process under test does.
+ * The raw channel has no load generator: it makes its own load.
+ */
+function everyProcess(measured: Measured[]): Table {
+  const processors = availableParallelism();
+  return {
+    title: `Processor time of all that takes part in an order, and the throughput at which it fills ${processors} processors`,
+    columns: ['', 'process itself', 'broker', 'load', 'sum', 'at most orders/s'],
+    rows: measured.map(({ name, cpu, alongside }) => {
+      const load = name === RAW ? 0 : alongside.load!;
+      const sum = cpu + alongside.broker! + load;
+      const microseconds = (value: number) => `${value.toFixed(0)} µs`;
+      return [name, ...[cpu, alongside.broker!, load, sum].map(microseconds), ((processors * 1e6) / sum).toFixed(0)];
+    }),
+  };
+}
 
 const postOrder = httpRequest('POST', '/api/billing', ORDER);
 
