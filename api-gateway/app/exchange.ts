@@ -169,8 +169,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#options.log.warn({ request_id: this.#trace.requestId, code: error.code, reason: error.message }, 'inventory failed');
     if (headersSent) {
       this.#cut();
-    } else if (error.code === 'UND_ERR_CONNECT_TIMEOUT' || error.code === 'ETIMEDOUT') {
-      this.#timedOut();
     } else if (error.code === 'UND_ERR_INVALID_ARG') {
       this.#answer(400, 'bad-request', 'The request target or a header field holds characters that HTTP does not allow.');
     } else if (this.#controller) {

@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -41,6 +42,28 @@ const problemOf = (answer: WireMessage) => {
   expect(valuesOf(answer.fields, 'content-type')).toEqual(['application/problem+json']);
   return JSON.parse(answer.body.toString());
 };
+
+/** A port where connections are neither accepted nor refused: its process is frozen and its queue of connections full. */
+async function silentPort(): Promise<{ port: number; close(): void }> {
+  const program =
+    "const s = require('net').createServer(); s.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => process.send(s.address().port))";
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const [port] = (await once(child, 'message')) as [number];
+  child.kill('SIGSTOP');
+  const fillers: Socket[] = [];
+  for (let full = false; !full; ) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    fillers.push(socket);
+    full = await Promise.race([once(socket, 'connect').then(() => false), sleep(300, true)]);
+  }
+  return {
+    port,
+    close() {
+      for (const socket of fillers) socket.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
 
 describe('A request reaches inventory', () => {
   test('with its target byte for byte', async () => {
@@ -195,6 +218,24 @@ describe('Inventory fails', () => {
     expect(valuesOf(answer.fields, 'retry-after')).toEqual(['1']);
     expect(performance.now() - started).toBeLessThan(200);
     upstream = await rawUpstream({});
+  });
+
+  test('nothing answers to a connection, as of a machine that is off: 503 before the timeout', async () => {
+    await start({});
+    const silent = await silentPort();
+    const blind = await startGateway(silent.port, { INVENTORY_TIMEOUT: 4000 });
+    try {
+      const started = performance.now();
+      const wire = await open(blind.port);
+      wire.socket.write(get());
+      const answer = await wire.readResponse('GET');
+      wire.socket.destroy();
+      expect(problemOf(answer)).toMatchObject({ status: 503, type: 'urn:crud-master:problem:inventory-unreachable' });
+      expect(performance.now() - started).toBeLessThan(3000);
+    } finally {
+      await blind.close();
+      silent.close();
+    }
   });
 
   test('frozen: 504 within the timeout', async () => {
