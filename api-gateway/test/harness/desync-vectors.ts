@@ -140,6 +140,10 @@ export const vectors: Vector[] = [
   ...badRequestLines.map((line) => refused(`request line ${hex(line)}`, `${line}\r\nHost: x\r\n\r\n`)),
   ...badFields.map((field) => refused(`field ${hex(field)}`, head(`${field}\r\n`, 'GET'))),
   refused('no Host', `GET ${AIM} HTTP/1.1\r\n\r\n`),
+  ...['[', '[::1', '::1]', '[::1]x', 'a b', 'x/y', 'x@y', 'x:80a', 'x:y', 'x#', '\xe9'].map((host) =>
+    refused(`the Host ${host}`, `GET ${AIM} HTTP/1.1\r\nHost: ${host}\r\n\r\n`),
+  ),
+  refused('a fragment', `GET ${AIM}#/x HTTP/1.1\r\nHost: x\r\n\r\n`),
   refused('a folded Host', `GET ${AIM} HTTP/1.1\r\nHost:\r\n x\r\n\r\n`),
   refused('a folded field', head('X: a\r\n b\r\n', 'GET')),
   refused('a space before the first field', `GET ${AIM} HTTP/1.1\r\n Host: x\r\n\r\n`),
