@@ -68,6 +68,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
         path: url!,
         headers: requestHeaders(this.#req, this.#trace),
         body: (this.#hasBody ? this.#body() : null) as never, // undici takes any iterable, its types do not
+        // undici asks to close the connection after a HEAD; inventory would do so while the body is still on its way, and
+        // the reset would take the answer with it.
+        ...(method === 'HEAD' && this.#hasBody && { reset: false }),
       },
       this,
     );

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -162,6 +163,24 @@ describe("Inventory's answer reaches the client", () => {
     const informational: WireMessage[] = [];
     expect(statusOf(await exchange(get(), informational))).toBe(200);
     expect(informational.map(({ start }) => start)).toEqual(['HTTP/1.1 103 Early Hints']);
+  });
+
+  test('to a HEAD with a large body that a Node server leaves unread', async () => {
+    await start({});
+    const inventory = createServer((_request, response) => void response.writeHead(404).end()).listen(0, '127.0.0.1');
+    await once(inventory, 'listening');
+    const behind = await startGateway((inventory.address() as AddressInfo).port, {});
+    const request = Buffer.from(`HEAD /api/movies/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(200_000)}`);
+    const statuses: number[] = [];
+    for (let n = 0; n < 30; n++) {
+      const wire = await open(behind.port);
+      wire.socket.write(request);
+      statuses.push(statusOf(await wire.readResponse('HEAD')));
+      wire.socket.destroy();
+    }
+    await behind.close();
+    inventory.close();
+    expect(new Set(statuses)).toEqual(new Set([404]));
   });
 
   test('in HTTP/1.0 ended by the end of the connection', async () => {
