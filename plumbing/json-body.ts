@@ -15,7 +15,8 @@ export function jsonBody(limit: number): Middleware {
     extendTypes: { text: ['application/json'] },
     encoding: 'latin1', // one character for each byte, so that the bytes survive
     textLimit: String(limit),
-    onerror: (error) => {
+    onerror: (error, ctx) => {
+      ctx.req.resume(); // it was paused; the connection would never see the rest, nor its end
       const { status, type } = error as Error & { status?: number; type?: string };
       if (status === 413) throw problem(413, { kind: 'body-too-large', detail: `The body is larger than ${limit} bytes.` });
       if (status === 415)

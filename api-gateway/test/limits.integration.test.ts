@@ -66,6 +66,17 @@ describe('Beyond a limit', () => {
     clearInterval(sent);
   });
 
+  test('an order in chunks is answered 413, and its connection serves on', async () => {
+    await start({ GATEWAY_MAX_ORDER_BYTES: 1000 });
+    const wire = await connection();
+    const chunk = `493e0\r\n${'x'.repeat(300_000)}\r\n`;
+    wire.socket.write(
+      `POST /api/billing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n${get()}`,
+    );
+    expectProblem(await wire.readResponse('POST'), 413);
+    expect((await wire.readResponse('GET')).start).toBe('HTTP/1.1 200 OK');
+  });
+
   test('an order is answered 413', async () => {
     await start({ GATEWAY_MAX_ORDER_BYTES: 100 });
     const body = JSON.stringify({ user_id: 1, number_of_items: 1, total_amount: 1, note: 'x'.repeat(200) });
