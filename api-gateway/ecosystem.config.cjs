@@ -6,7 +6,8 @@ module.exports = {
       script: 'server.ts',
       cwd: __dirname,
       interpreter: process.env.NODE_BINARY || process.execPath,
-      node_args: ['--disable-warning=DEP0060'], // http-proxy uses util._extend
+      // http-proxy uses util._extend. The space for what has just been allocated grows to 108 MB under load, and never shrinks.
+      node_args: ['--disable-warning=DEP0060', '--max-semi-space-size=16'],
       exec_mode: 'fork', // cluster mode ignores `interpreter`
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,
