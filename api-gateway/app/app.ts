@@ -1,6 +1,7 @@
+import { accessLog } from '@crud-master/plumbing/access-log';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
-import Koa, { type Middleware } from 'koa';
+import Koa from 'koa';
 import type { Dispatcher } from 'undici';
 import { admission } from './admission.ts';
 import { billingRoutes } from './billing.ts';
@@ -38,21 +39,4 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
   );
   app.use(billingRoutes(publish, limits.orderBytes));
   return app;
-}
-
-function accessLog(log: Logger): Middleware {
-  return (ctx, next) => {
-    const start = performance.now();
-    const { req, res } = ctx;
-    res.once('close', () => {
-      log.info({
-        request_id: ctx.state.requestId,
-        method: req.method,
-        path: req.url,
-        status: res.headersSent ? res.statusCode : 499,
-        ms: Math.round((performance.now() - start) * 10) / 10,
-      });
-    });
-    return next();
-  };
 }

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { accessLog } from '@crud-master/plumbing/access-log';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
-import Koa from 'koa';
-import { accessLog } from './access-log.ts';
+import Koa, { type Middleware } from 'koa';
 import type { Database } from './database.ts';
 import { databaseProblems } from './database-problems.ts';
 import { moviesRouter } from './movies.ts';
@@ -13,18 +14,30 @@ interface AppParts {
   bodyLimit: number;
 }
 
+const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
+
 export function createApp({ database, log, bodyLimit }: AppParts): Koa {
   const movies = moviesRouter(database, bodyLimit);
   const app = new Koa();
   // What fails after the answer has begun: Koa has cut the connection, and the client knows that the list is incomplete.
   app.on('error', (error: NodeJS.ErrnoException, ctx: Koa.Context) => {
-    if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') return; // the client left; the access log says so
+    if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
     log.error({ err: error, request_id: ctx.state.requestId }, 'answer broken off');
   });
+  app.use(requestId());
   app.use(accessLog(log));
   app.use(problems(log));
   app.use(databaseProblems(log));
   app.use(movies.routes());
   app.use(movies.allowedMethods());
   return app;
+}
+
+/** The gateway names the request; one that did not come through it gets a name here. */
+function requestId(): Middleware {
+  return (ctx, next) => {
+    const given = ctx.get('X-Request-Id');
+    ctx.state.requestId = /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+    return next();
+  };
 }

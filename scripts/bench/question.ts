@@ -48,4 +48,6 @@ export interface Result {
   tables: Table[];
   panels: Panel[];
   targets: Target[];
+  /** What explains a target that is not met. */
+  notes?: string;
 }

@@ -53,13 +53,13 @@ export function writeDocuments(records: Record[]): void {
     writeFileSync(join(docs, 'benchmarks', `${question}.svg`), barChart(title, panels));
   }
   const sections = records.map(
-    ({ question, title, method, tables, measuredAt, quick, computer, load }) => `## ${title}
+    ({ question, title, method, tables, notes, measuredAt, quick, computer, load }) => `## ${title}
 
 ${method}
 
 ![${title}](benchmarks/${question}.svg)
 
-${tables.map(markdownTable).join('\n\n')}
+${[...tables.map(markdownTable), ...(notes ? [notes] : [])].join('\n\n')}
 
 Measured ${measuredAt} UTC${quick ? ' in a quick run' : ''} on ${computer}, load average ${load.toFixed(1)}.`,
   );
