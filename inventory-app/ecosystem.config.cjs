@@ -7,7 +7,7 @@ module.exports = {
       cwd: __dirname,
       interpreter: process.env.NODE_BINARY || process.execPath,
       // Without these V8 lets garbage grow by 100 MB while a long list is read, though a page of it is all that is alive.
-      node_args: ['--max-semi-space-size=4', '--max-old-space-size=384'],
+      node_args: ['--min-semi-space-size=4', '--max-semi-space-size=4', '--max-old-space-size=384'],
       exec_mode: 'fork', // cluster mode ignores `interpreter`
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,

@@ -20,6 +20,8 @@ await runService('inventory-app', async () => {
   server.listen(config.listen.port, config.listen.host);
   await once(server, 'listening');
   log.info(config.listen, 'listening');
+  // The first question to Prisma sets its engine up, for which no client should wait: seconds on a slow machine.
+  await database.movie.findFirst({ where: { id: 0 } }).catch(() => {}); // the database may be away
 
   return {
     log,
@@ -28,7 +30,7 @@ await runService('inventory-app', async () => {
       server.close(); // answers what is under way, ends connections that are idle
       setTimeout(() => server.closeAllConnections(), FINISH).unref();
       await closed;
-      await database.$disconnect();
+      await database.close();
     },
   };
 });

@@ -26,12 +26,13 @@ interface Condition {
 
 /**
  * The films whose title contains `search` (all when it is empty) as a JSON array, in the order of their ids.
- * It reads page by page, as fast as the client does, and so takes the same little memory for any number of films.
- * Rejects when the first page cannot be read; later failures destroy the stream.
+ * It reads page by page, as fast as the client does, and so takes the same little memory for any number of films; what
+ * fits into the first page needs no stream. Rejects when the first page cannot be read; later failures destroy the stream.
  */
-export async function movieList(database: Database, search: string): Promise<Readable> {
+export async function movieList(database: Database, search: string): Promise<Readable | string> {
   const condition = search ? await searchCondition(database, search) : { name: 'all', where: 'true' };
   const first = await readPage(database, condition, 0, FIRST_ROWS);
+  if (first.isLast) return `[${first.films ?? ''}]`;
   return Readable.from(jsonArray(database, condition, first), { objectMode: false, highWaterMark: 1 });
 }
 
@@ -50,7 +51,7 @@ async function* jsonArray(database: Database, condition: Condition, first: Page)
 
 async function readPage(database: Database, condition: Condition, after: number, rows: number): Promise<Page> {
   const values = condition.value === undefined ? [after, rows] : [after, rows, condition.value];
-  const [page] = await database.$read<Page>(pageOf(condition), values);
+  const [page] = await database.read<Page>(pageOf(condition), values);
   return page!;
 }
 
@@ -85,7 +86,7 @@ const MATCHING: Statement = {
  */
 async function searchCondition(database: Database, search: string): Promise<Condition> {
   const pattern = likePattern(search);
-  const [found] = await database.$read<{ ids: number[] }>(MATCHING, [pattern]);
+  const [found] = await database.read<{ ids: number[] }>(MATCHING, [pattern]);
   return found!.ids.length > FEW
     ? { name: 'matching', where: 'title ILIKE $3', value: pattern }
     : { name: 'ids', where: 'id = ANY($3::int[])', value: found!.ids };

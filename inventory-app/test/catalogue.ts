@@ -43,7 +43,7 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
     async stop() {
       http.closeAllConnections();
       http.close();
-      await database.$disconnect();
+      await database.close();
       await sql.end();
     },
   };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Database } from '../app/database.ts';
@@ -7,13 +8,13 @@ import { movieList } from '../app/movie-list.ts';
 test('an endless list is read as far as its reader goes, and no further once the reader has left', async () => {
   let pages = 0;
   const database = {
-    $read: async () => {
+    read: async () => {
       pages++;
       return [{ films: `{"id":${pages}}`, lastId: pages, isLast: false }];
     },
   } as unknown as Database;
 
-  const list = await movieList(database, '');
+  const list = (await movieList(database, '')) as Readable;
   expect(pages).toBe(1);
   await once(list, 'readable');
   await wait(50);

@@ -23,6 +23,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MOVIE = { title: 'A new movie', description: 'Very short description' };
 /** Long enough for an emulated machine. */
 const STORE_DEADLINE = 180_000;
+const START_DEADLINE = 600_000;
 /** An order that is not stored after this many milliseconds is taken as not stored. */
 const NOT_STORED_AFTER = 5_000;
 
@@ -102,6 +103,18 @@ export function auditSteps(): Step[] {
       async run({ target, show }) {
         const { all } = await show(target.running());
         expect(all, 'not all three run');
+        // A machine that has just started may still be bringing its service back.
+        const limit = Date.now() + START_DEADLINE;
+        const ask = () =>
+          target
+            .request('GET', '/api/movies?title=audit')
+            .catch((error: Error): Answer => ({ command: '', status: 0, output: error.message }));
+        let answer = await ask();
+        while (answer.status !== 200 && Date.now() < limit) {
+          await sleep(2000);
+          answer = await ask();
+        }
+        expect(answer.status === 200, `films cannot be read: ${answer.output}`);
       },
     },
     {

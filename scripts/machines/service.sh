@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Does:  switches to the prepared code, (re)starts the service under PM2 when its code or its settings have changed, waits
 #        until it works, and saves PM2's list for the next boot.
-# Why:   the old process finishes what it holds before it ends; orders wait in the queue meanwhile.
+# Why:   the old process finishes what it holds before it ends; orders wait in the queue meanwhile. It runs after each boot
+#        too, so that `vagrant up` and `vagrant reload` end when the service is there.
 #        A service that `pm2 save` noted as stopped stays stopped.
 # Needs: the service's folder as its argument, and of .env: the service's own keys.
 set -euo pipefail
@@ -36,6 +37,7 @@ prepared=$release
 [[ -e $next/.digest ]] && prepared=$next
 [[ -e $prepared/$service/ecosystem.config.cjs ]] || fail "there is no code of $service: run 'vagrant provision'"
 app=$(node -p "require('$prepared/$service/ecosystem.config.cjs').apps[0].name")
+systemctl start pm2-root # after a boot: waits until systemd has brought back what runs under PM2
 fingerprint=$(cat "$prepared/.digest" "$release/.env" | sha256sum)
 running=$(pm2 jlist | status_in /dev/stdin)
 
