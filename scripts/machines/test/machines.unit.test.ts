@@ -59,7 +59,19 @@ describe('the table of machines', () => {
   test.each(Object.entries(machines))('%s has a script for each step, in an order that works', (_name, machine) => {
     const steps = machine.scripts.map((line) => line.split(' ')[0]!);
     for (const step of steps) expect(scripts).toContain(`${step}.sh`);
-    const order = ['system', 'settings', 'nftables', 'node', 'postgresql', 'rabbitmq', 'pm2', 'release', 'prisma', 'service'];
+    const order = [
+      'system',
+      'settings',
+      'nftables',
+      'node',
+      'postgresql',
+      'rabbitmq',
+      'pm2',
+      'release',
+      'prisma',
+      'service',
+      'ready',
+    ];
     expect(steps).toEqual(order.filter((step) => steps.includes(step)));
   });
 

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Does:  waits until the service works; changes nothing.
+# Why:   a service is deployed when it works. It runs after each boot too, so that `vagrant up` and `vagrant reload` end when
+#        the service that systemd brings back is there.
+# Needs: the service's folder as its argument, and of .env: the service's own keys.
+set -euo pipefail
+# shellcheck source=prelude.sh
+. "$(dirname "$0")/prelude.sh"
+service=$1
+[[ -e $release/$service/ecosystem.config.cjs ]] || fail "$service is not deployed yet: run 'vagrant provision'"
+load_settings
+app=$(node -p "require('$release/$service/ecosystem.config.cjs').apps[0].name")
+
+works() {
+  [[ $(pm2 jlist | status_in "$app" /dev/stdin) == online ]] || return
+  case $service in
+    # Any answer will do: inventory may be away.
+    api-gateway) curl --silent --show-error --max-time 20 --output /dev/null "http://127.0.0.1:$API_GATEWAY_PORT/api/movies/1" ;;
+    inventory-app) [[ $(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
+      "http://127.0.0.1:$INVENTORY_PORT/api/movies/1") =~ ^(200|404)$ ]] ;;
+    billing-app) rabbitmqctl --quiet list_queues --vhost "$RABBITMQ_VHOST" --no-table-headers name consumers |
+      grep --perl-regexp "^\Q$BILLING_QUEUE\E\t[1-9]" >/dev/null ;; # not --quiet, which would break the pipe
+  esac
+}
+
+systemctl start pm2-root # waits while systemd brings back what ran under PM2
+if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
+  say "$app is stopped. To start it: sudo pm2 start $app && sudo pm2 save"
+  exit
+fi
+limit=$((SECONDS + 900))
+until works; do
+  ((SECONDS < limit)) || {
+    pm2 logs "$app" --nostream --lines 30 >&2
+    fail "$app does not work. The last lines of its log are above."
+  }
+  sleep 1
+done
+say "$app works"
