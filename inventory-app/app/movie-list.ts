@@ -30,8 +30,7 @@ interface Condition {
  * fits into the first page needs no stream. Rejects when the first page cannot be read; later failures destroy the stream.
  */
 export async function movieList(database: Database, search: string): Promise<Readable | string> {
-  const condition = search ? await searchCondition(database, search) : { name: 'all', where: 'true' };
-  const first = await readPage(database, condition, 0, FIRST_ROWS);
+  const { condition, first } = search ? await startSearch(database, search) : await startAll(database);
   if (first.isLast) return `[${first.films ?? ''}]`;
   return Readable.from(jsonArray(database, condition, first), { objectMode: false, highWaterMark: 1 });
 }
@@ -55,10 +54,10 @@ async function readPage(database: Database, condition: Condition, after: number,
   return page!;
 }
 
+const pageOf = ({ name, where }: Condition): Statement => ({ name: `page-of-${name}`, text: pageText(where) });
+
 /** At most $2 films after the id $1. */
-const pageOf = ({ name, where }: Condition): Statement => ({
-  name: `page-of-${name}`,
-  text: `
+const pageText = (where: string) => `
     SELECT string_agg(row_to_json(film)::text, ',' ORDER BY film.id) AS films,
            max(film.id) AS "lastId",
            coalesce(count(*) = max(available) AND max(available) < $2, true) AS "isLast"
@@ -69,27 +68,38 @@ const pageOf = ({ name, where }: Condition): Statement => ({
       FROM (SELECT id, title, description FROM movies WHERE ${where} AND id > $1 ORDER BY id LIMIT $2) AS page
     ) AS measured,
     LATERAL (SELECT measured.id, measured.title, measured.description) AS film (id, title, description)
-    WHERE bytes_before < ${PAGE_BYTES}`,
-});
+    WHERE bytes_before < ${PAGE_BYTES}`;
 
-/** The ids of the films whose title matches $1, up to one more than FEW. */
-const MATCHING: Statement = {
-  name: 'matching',
+interface Start {
+  condition: Condition;
+  first: Page;
+}
+
+async function startAll(database: Database): Promise<Start> {
+  const condition = { name: 'all', where: 'true' };
+  return { condition, first: await readPage(database, condition, 0, FIRST_ROWS) };
+}
+
+/** The ids of the films whose title matches $3, up to one more than FEW, and of those at most $2 films after the id $1. */
+export const SEARCH: Statement = {
+  name: 'search',
   text: `
-    SELECT coalesce(array_agg(id), '{}') AS ids
-    FROM (SELECT id FROM movies WHERE title ILIKE $1 LIMIT ${FEW + 1}) AS found`,
+    WITH found AS MATERIALIZED (SELECT id FROM movies WHERE title ILIKE $3 LIMIT ${FEW + 1})
+    SELECT ARRAY(SELECT id FROM found) AS ids, page.*
+    FROM (${pageText('id = ANY(ARRAY(SELECT id FROM found))')}) AS page`,
 };
 
 /**
  * With a LIMIT the planner gambles on matches coming soon, and for a rare text reads the whole table in the order of ids.
  * So a search first asks the index which films match. When many do, reading in the order of ids does find them soon.
  */
-async function searchCondition(database: Database, search: string): Promise<Condition> {
+async function startSearch(database: Database, search: string): Promise<Start> {
   const pattern = likePattern(search);
-  const [found] = await database.read<{ ids: number[] }>(MATCHING, [pattern]);
-  return found!.ids.length > FEW
-    ? { name: 'matching', where: 'title ILIKE $3', value: pattern }
-    : { name: 'ids', where: 'id = ANY($3::int[])', value: found!.ids };
+  const [found] = await database.read<Page & { ids: number[] }>(SEARCH, [0, FIRST_ROWS, pattern]);
+  const { ids, ...first } = found!;
+  if (ids.length <= FEW) return { condition: { name: 'ids', where: 'id = ANY($3::int[])', value: ids }, first };
+  const condition = { name: 'matching', where: 'title ILIKE $3', value: pattern };
+  return { condition, first: await readPage(database, condition, 0, FIRST_ROWS) };
 }
 
 /** For LIKE: whatever contains `text`, literally. */
