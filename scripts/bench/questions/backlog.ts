@@ -13,8 +13,8 @@ import { cpuSeconds } from '../usage.ts';
 interface Drainer {
   name: string;
   role: Role;
-  /** One message in so many is no order. */
-  badEvery?: number;
+  /** One message in so many has another body. */
+  odd?: { every: number; body: string; isOrder: boolean };
   /** Part of the backlog that it gets; the whole would take minutes. */
   part?: number;
   start(): Running;
@@ -28,6 +28,9 @@ interface Drained {
 
 const OURS = 'billing';
 const WITH_BAD = 'billing, 1 in 100 is no order';
+const WITH_LARGE = 'billing, 1 in 1,000 is large';
+const NO_ORDER = JSON.stringify({ ...ORDER, user_id: 'nobody' });
+const LARGE_ORDER = JSON.stringify({ ...ORDER, note: 'x'.repeat(500_000) });
 const LIMIT = 'raw consume, multi-row inserts';
 /** Milliseconds without a new row after which something is wrong. */
 const STANDSTILL = 30_000;
@@ -41,7 +44,8 @@ export const backlog: Question = {
     const ours = () => startService('billing-app', environment);
     const drainers: Drainer[] = [
       { name: OURS, role: 'ours', start: ours },
-      { name: WITH_BAD, role: 'ours', badEvery: 100, start: ours },
+      { name: WITH_BAD, role: 'ours', odd: { every: 100, body: NO_ORDER, isOrder: false }, start: ours },
+      { name: WITH_LARGE, role: 'ours', odd: { every: 1000, body: LARGE_ORDER, isOrder: true }, start: ours },
       {
         name: 'a transaction per message',
         role: 'peer',
@@ -68,7 +72,7 @@ export const backlog: Question = {
     return {
       title: `A backlog of ${size.toLocaleString('en')} orders drained into rows`,
       method:
-        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the others do none of that. The consumer with a transaction per message gets a tenth of the backlog.',
+        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the others do none of that. A large order has half a megabyte of what an order does not need. The consumer with a transaction per message gets a tenth of the backlog.',
       tables: [
         {
           columns: ['', 'orders/s', '× ours', 'CPU per order'],
@@ -103,13 +107,13 @@ export const backlog: Question = {
   },
 };
 
-async function drain({ environment }: Bench, { name, badEvery, start }: Drainer, size: number): Promise<Drained> {
+async function drain({ environment }: Bench, { name, odd, start }: Drainer, size: number): Promise<Drained> {
   return withDatabase(databaseOf(environment, 'ORDERS_DB'), async (client) => {
     await client.query('TRUNCATE orders, handled_messages');
     await purge(environment);
-    const [good, bad] = [JSON.stringify(ORDER), JSON.stringify({ ...ORDER, user_id: 'nobody' })];
-    await publishOrders(environment, size, (n) => (badEvery && n % badEvery === 0 ? bad : good));
-    const expected = badEvery ? size - Math.ceil(size / badEvery) : size;
+    const ordinary = JSON.stringify(ORDER);
+    await publishOrders(environment, size, (n) => (odd && n % odd.every === 0 ? odd.body : ordinary));
+    const expected = odd && !odd.isOrder ? size - Math.ceil(size / odd.every) : size;
 
     const running = start();
     try {
