@@ -4,10 +4,10 @@ import type { ConsumeMessage } from 'amqplib';
 import { deadLetterProperties } from './dead-letter.ts';
 import { createPatience } from './patience.ts';
 import type { Session } from './session.ts';
-import { requestId, type Settlement } from './settle.ts';
+import { type Batch, type Outcomes, requestId, type Settle, type Settlement } from './settle.ts';
 
 /** Orders stored by one statement at most: more make it longer, not faster. */
-const BATCH = 500;
+const BATCH = 1000;
 /** Dead letters on their way at a time: they may be large. */
 const LETTERS = 10;
 /** Milliseconds between two attempts to reach a broker that is away. */
@@ -22,7 +22,7 @@ const CALM = 100;
 
 interface Dependencies {
   openSession(prefetch: number, deliver: (message: ConsumeMessage) => void): Promise<Session>;
-  settle(batch: ConsumeMessage[], signal: AbortSignal): Promise<Settlement>;
+  settle: Settle;
   queue: string;
   prefetch: number;
   maxMessageBytes: number;
@@ -87,6 +87,7 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
         }
         wake();
       },
+      holdsBatch: () => waiting.length >= BATCH,
       settled(messages: ConsumeMessage[]): void {
         inHand -= messages.length;
         for (const { content } of messages) bytes -= content.length;
@@ -112,29 +113,36 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
     const letters = createLetterbox(session, inbox.settled, acknowledge);
 
     /**
-     * One acknowledgement covers all earlier messages, so it has to wait for letters among them, which takes milliseconds. One
-     * for each costs as much as storing them, and is for letters that cannot be written, or not as fast as orders are stored:
-     * then half of what may be in hand waits already.
+     * One acknowledgement covers all messages up to the oldest letter. Those behind it wait for the letter, which takes
+     * milliseconds: one for each costs as much as storing them. That is for letters that cannot be written, or not as fast as
+     * orders are stored: then half of what may be in hand waits already.
      */
     function acknowledge(): void {
-      if (owed.length === 0) return;
-      if (letters.empty()) session.ack(owed.at(-1)!, { allEarlier: true });
-      else if (letters.stuck() || owed.length >= prefetch / 2) for (const message of owed) session.ack(message);
-      else return;
-      inbox.settled(owed.splice(0));
+      const limit = letters.oldest();
+      const covered = owed.findLastIndex(({ fields }) => fields.deliveryTag < limit) + 1;
+      if (covered > 0) session.ack(owed[covered - 1]!, { allEarlier: true });
+      const alone = letters.stuck() || owed.length - covered >= prefetch / 2 ? owed.length : covered;
+      for (const message of owed.slice(covered, alone)) session.ack(message);
+      inbox.settled(owed.splice(0, alone));
     }
 
-    while (!takeNoMore.aborted) {
-      const batch = await inbox.take(takeNoMore);
-      if (batch.length === 0) continue;
-      try {
-        const { done, dead } = await settle(batch, stop);
+    let storing: { batch: Batch; outcomes: Promise<Outcomes> } | undefined;
+    try {
+      while (storing || !takeNoMore.aborted) {
+        // While one batch is being stored, the next one is read, if it is there as a whole.
+        const messages = !storing || inbox.holdsBatch() ? await inbox.take(takeNoMore) : [];
+        const next = messages.length > 0 ? await settle.read(messages) : undefined;
+        const stored = storing && { batch: storing.batch, outcomes: await storing.outcomes };
+        storing = next && { batch: next, outcomes: settle.store(next, stop) };
+        storing?.outcomes.catch(() => {}); // it is awaited later
+        if (!stored) continue;
+        const { done, dead } = settle.conclude(stored.batch, stored.outcomes);
         letters.add(dead);
         owed.push(...done);
         acknowledge();
-      } catch (error) {
-        if (!stop.aborted) session.lose(error as Error);
       }
+    } catch (error) {
+      if (!stop.aborted) session.lose(error as Error);
     }
     for (const message of owed) session.ack(message);
     await letters.finished();
@@ -143,6 +151,8 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
   /** Moves letters to the dead letters beside the consumption, so that no order waits behind them. */
   function createLetterbox(session: Session, settled: (messages: ConsumeMessage[]) => void, changed: () => void) {
     const letters: Settlement['dead'] = [];
+    /** Delivery tags of the letters that are not acknowledged yet. */
+    const pending = new Set<number>();
     const patience = createPatience();
     let delivering: Promise<void> | undefined;
     let failing = false;
@@ -155,6 +165,7 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
           if (!failure) {
             patience.reset();
             failing = false;
+            changed();
           } else if (!closing.signal.aborted && !session.lost.aborted) {
             if (!failing)
               log.error({ reason: message(failure.reason) }, 'dead letters cannot be written now, they wait in the queue');
@@ -178,6 +189,7 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
         letters.push(letter);
         throw error;
       }
+      pending.delete(letter.message.fields.deliveryTag);
       session.ack(letter.message);
       settled([letter.message]);
       const context = { request_id: requestId(letter.message), message_id: letter.id };
@@ -185,13 +197,14 @@ export function consume({ openSession, settle, queue, prefetch, maxMessageBytes,
     }
 
     return {
-      /** Whether every letter has been acknowledged. */
-      empty: () => letters.length === 0 && delivering === undefined,
+      /** The delivery tag of the oldest letter that is not acknowledged yet, else Infinity. */
+      oldest: () => Math.min(...pending),
       /** Whether they cannot be written at the moment. */
       stuck: () => failing,
       add(more: Settlement['dead']): void {
         if (more.length === 0) return;
         letters.push(...more);
+        for (const { message } of more) pending.add(message.fields.deliveryTag);
         delivering ??= deliverAll();
       },
       finished: async () => delivering,

@@ -33,6 +33,11 @@ export function isRefusal(error: unknown): boolean {
   return DATA_ERRORS.has(sqlState(error) ?? '');
 }
 
+/** Whether a row with that key is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
 export function sqlState(error: unknown): string | undefined {
   const { meta } = error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } };
   return meta?.driverAdapterError?.cause?.originalCode;

@@ -1,4 +1,5 @@
-import type { Database } from './database.ts';
+import { Prisma } from '../generated/client.ts';
+import { type Database, isDuplicate } from './database.ts';
 import type { Order } from './order.ts';
 
 export interface IncomingOrder {
@@ -20,7 +21,12 @@ export async function storeOrders(database: Database, incoming: IncomingOrder[])
   const first = new Map<string, IncomingOrder>();
   for (const one of incoming) if (!first.has(one.messageId)) first.set(one.messageId, one);
 
-  const fresh = await insert(database, [...first.values()]);
+  const unique = [...first.values()];
+  // Mostly all are new, and a plain insert then takes two thirds of the time.
+  const fresh = await insert(database, unique, ALL_NEW).catch((error) => {
+    if (!isDuplicate(error)) throw error;
+    return insert(database, unique, SOME_KNOWN);
+  });
   const old = [...first.keys()].filter((id) => !fresh.has(id));
   const hashes = await rememberedHashes(database, old);
   if (hashes.size < old.length) return storeOrders(database, incoming); // forgotten (pruned) between the two statements
@@ -33,7 +39,11 @@ export async function storeOrders(database: Database, incoming: IncomingOrder[])
   });
 }
 
-async function insert(database: Database, incoming: IncomingOrder[]): Promise<Map<string, number>> {
+const ALL_NEW = Prisma.empty;
+const SOME_KNOWN = Prisma.sql`ON CONFLICT (message_id) DO NOTHING`;
+
+/** The ids of the orders that are stored now, by message id. */
+async function insert(database: Database, incoming: IncomingOrder[], known: Prisma.Sql): Promise<Map<string, number>> {
   const messageIds = arrayOf(incoming.map(({ messageId }) => `"${messageId.replace(/["\\]/g, '\\$&')}"`));
   const hashes = arrayOf(incoming.map(({ contentHash }) => contentHash));
   const userIds = arrayOf(incoming.map(({ order }) => order.userId));
@@ -48,7 +58,7 @@ async function insert(database: Database, incoming: IncomingOrder[]): Promise<Ma
     ), remembered AS (
       INSERT INTO handled_messages (message_id, content_hash)
       SELECT message_id, decode(content_hash, 'hex') FROM incoming ORDER BY message_id
-      ON CONFLICT (message_id) DO NOTHING
+      ${known}
       RETURNING message_id
     ), fresh AS MATERIALIZED (
       SELECT nextval('orders_id_seq')::int AS id, * FROM (

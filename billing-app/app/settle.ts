@@ -13,11 +13,22 @@ export interface Settlement {
   dead: { message: ConsumeMessage; id: string; why: Unacceptable }[];
 }
 
+/** Messages that were read: orders to store, and those that can never be orders. */
+export interface Batch {
+  orders: (IncomingOrder & { message: ConsumeMessage })[];
+  dead: Settlement['dead'];
+}
+
+/** What became of each order of a batch; `refused` with its reason where the database refused the values. */
+export type Outcomes = (Outcome | { refused: string })[];
+
+export type Settle = ReturnType<typeof createSettle>;
+
 interface Dependencies {
   readOrder: ReadOrder;
   isolatedReader: IsolatedReader;
-  /** Waits as long as the database is away; `refused` with its reason where the values were refused. */
-  store(incoming: IncomingOrder[], signal: AbortSignal): Promise<(Outcome | { refused: string })[]>;
+  /** Waits as long as the database is away, and rejects when the signal aborts. */
+  store(incoming: IncomingOrder[], signal: AbortSignal): Promise<Outcomes>;
   maxMessageBytes: number;
   log: Logger;
 }
@@ -27,28 +38,29 @@ const LINES = 20;
 
 /**
  * The one place that decides what becomes of messages. Each ends in one of three sentences: it is stored, now or by an earlier
- * delivery; it can never be an order; or it cannot be stored now, and then this does not return until it can, and rejects when
- * the signal aborts: the queue keeps it.
+ * delivery; it can never be an order; or it cannot be stored now, and then `store` does not return until it can, and rejects
+ * when the signal aborts: the queue keeps it. Three steps, so that one batch is read while another one is stored.
  */
 export function createSettle({ readOrder, isolatedReader, store, maxMessageBytes, log }: Dependencies) {
-  return async function settle(batch: ConsumeMessage[], signal: AbortSignal): Promise<Settlement> {
-    const done: Settlement['done'] = [];
-    const dead: Settlement['dead'] = [];
-    const orders: (IncomingOrder & { message: ConsumeMessage })[] = [];
-
-    for (const message of batch) {
+  async function readBatch(messages: ConsumeMessage[]): Promise<Batch> {
+    const batch: Batch = { orders: [], dead: [] };
+    for (const message of messages) {
       // A message without an id gets one, so that at least the attempts of this process count as the same message.
       const messageId: string = message.properties.messageId || randomUUID();
       const reading = messageId.includes('\0') ? badMessageId : await read(message);
       if ('order' in reading) {
-        orders.push({ message, messageId, contentHash: hash('sha256', message.content, 'hex'), order: reading.order });
+        batch.orders.push({ message, messageId, contentHash: hash('sha256', message.content, 'hex'), order: reading.order });
       } else {
-        dead.push({ message, id: messageId, why: reading.unacceptable });
+        batch.dead.push({ message, id: messageId, why: reading.unacceptable });
       }
     }
+    return batch;
+  }
 
+  function conclude({ orders, dead: unreadable }: Batch, outcomes: Outcomes): Settlement {
+    const done: Settlement['done'] = [];
+    const dead = [...unreadable];
     const stored: object[] = [];
-    const outcomes = orders.length > 0 ? await store(orders, signal) : [];
     for (const [index, { message, messageId }] of orders.entries()) {
       const outcome = outcomes[index]!;
       const context = { request_id: requestId(message), message_id: messageId };
@@ -70,7 +82,7 @@ export function createSettle({ readOrder, isolatedReader, store, maxMessageBytes
     }
     report(stored);
     return { done, dead };
-  };
+  }
 
   function report(stored: object[]): void {
     if (stored.length > LINES) log.info({ orders: stored }, 'orders stored');
@@ -90,6 +102,12 @@ export function createSettle({ readOrder, isolatedReader, store, maxMessageBytes
     if (!isSuspect(message)) return readOrder(content);
     return (await isolatedReader.read(content)) ?? CRASHES;
   }
+
+  return {
+    read: readBatch,
+    store: async ({ orders }: Batch, signal: AbortSignal) => (orders.length > 0 ? store(orders, signal) : []),
+    conclude,
+  };
 }
 
 const CONFLICT: Unacceptable = {
