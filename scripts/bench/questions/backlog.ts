@@ -109,7 +109,7 @@ export const backlog: Question = {
 
 async function drain({ environment }: Bench, { name, odd, start }: Drainer, size: number): Promise<Drained> {
   return withDatabase(databaseOf(environment, 'ORDERS_DB'), async (client) => {
-    await client.query('TRUNCATE orders, handled_messages');
+    await client.query('TRUNCATE orders, handled_messages RESTART IDENTITY');
     await purge(environment);
     const ordinary = JSON.stringify(ORDER);
     await publishOrders(environment, size, (n) => (odd && n % odd.every === 0 ? odd.body : ordinary));
@@ -120,7 +120,7 @@ async function drain({ environment }: Bench, { name, odd, start }: Drainer, size
       let first: { rows: number; time: number; cpu: number } | undefined;
       let progressed = performance.now();
       for (let last = 0; ; ) {
-        const rows = await countOrders(client);
+        const rows = await highestId(client);
         const [time, cpu] = [performance.now(), cpuSeconds(running.pid)];
         if (rows > 0) first ??= { rows, time, cpu };
         if (rows > last) [last, progressed] = [rows, time];
@@ -141,7 +141,8 @@ async function drain({ environment }: Bench, { name, odd, start }: Drainer, size
   });
 }
 
-async function countOrders(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM orders');
-  return Number(rows[0]!.count);
+/** As good as counting, where every number becomes a row, and it does not take processor time from who is measured. */
+async function highestId(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ id: number }>('SELECT coalesce(max(id), 0) AS id FROM orders');
+  return rows[0]!.id;
 }
