@@ -6,7 +6,7 @@ export function accessLog(log: Logger): Middleware {
   return (ctx, next) => {
     const start = performance.now();
     const { req, res } = ctx;
-    res.once('close', () => {
+    res.on('close', () => {
       log.info({
         request_id: ctx.state.requestId,
         method: req.method,

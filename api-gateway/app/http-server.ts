@@ -28,7 +28,7 @@ export function createHttpServer(listener: RequestListener, limits: ServerLimits
       if (!req.socket.writable) return; // the connection was refused while this was on its way
       // After `close()` Node leaves connections open that had a request under way, and their clients go on using them.
       if (!server.listening) res.shouldKeepAlive = false;
-      res.once('close', () => {
+      res.on('close', () => {
         if (!server.listening) server.closeIdleConnections();
       });
       listener(req, res);

@@ -19,7 +19,7 @@ export function createHttpServer(listener: RequestListener, limits: Config['http
   const answering = new WeakSet<Socket>();
   server.on('request', ({ socket }, response) => {
     answering.add(socket);
-    response.once('close', () => {
+    response.on('close', () => {
       answering.delete(socket);
       if (!server.listening) server.closeIdleConnections(); // closing: this one has become idle
     });
