@@ -22,7 +22,7 @@ export async function storeOrders(database: Database, incoming: IncomingOrder[])
   for (const one of incoming) if (!first.has(one.messageId)) first.set(one.messageId, one);
 
   const unique = [...first.values()];
-  // Mostly all are new, and a plain insert then takes two thirds of the time.
+  // Mostly all are new, and a plain insert then takes a fifth less of its time.
   const fresh = await insert(database, unique, ALL_NEW).catch((error) => {
     if (!isDuplicate(error)) throw error;
     return insert(database, unique, SOME_KNOWN);
