@@ -4,9 +4,6 @@ import type { Bench, Panel, Table, Target } from './question.ts';
 import { median } from './statistics.ts';
 import { cpuSeconds } from './usage.ts';
 
-/** Seconds */
-const WARM_UP_LIMIT = 8;
-
 /** Connections of the load, the same for everyone. */
 export const CONNECTIONS = 50;
 
@@ -41,7 +38,7 @@ const constant = (request: Buffer) => () => request;
 export interface Rounds {
   rounds: number;
   seconds: number;
-  /** Requests before the first round, for the compiler to have seen the code; a slow contender gets `WARM_UP_LIMIT`. */
+  /** Seconds of load before the first round, for the compiler to have seen the code. */
   warmUp: number;
   /** Done after each contender's turn, outside of what is measured. */
   afterTurn?: () => Promise<void>;
@@ -54,8 +51,7 @@ export async function measure(bench: Bench, contenders: Contender[], plan: Round
   const turns = new Map(contenders.map(({ name }) => [name, [] as (LoadResult & { cpu: number; others: number[] })[]]));
   const others = Object.entries(plan.alongside ?? {});
   for (const { drive } of contenders) {
-    const end = performance.now() + WARM_UP_LIMIT * 1000;
-    for (let requests = 0; requests < plan.warmUp && performance.now() < end; ) requests += (await drive(0.5)).requests;
+    await drive(plan.warmUp);
     await plan.afterTurn?.();
   }
   for (let round = 0; round < plan.rounds; round++) {

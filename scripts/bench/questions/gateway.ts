@@ -62,7 +62,7 @@ export const gateway: Question = {
       const measured = await measure(
         bench,
         contenders,
-        bench.quick ? { rounds: 2, seconds: 1, warmUp: 2000 } : { rounds: 5, seconds: 3, warmUp: 20_000 },
+        bench.quick ? { rounds: 2, seconds: 1, warmUp: 1.5 } : { rounds: 5, seconds: 3, warmUp: 4 },
       );
       const cpu = (name: string) => measured.find((one) => one.name === name)!.cpu;
       return {

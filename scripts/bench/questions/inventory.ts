@@ -51,7 +51,7 @@ export const inventory: Question = {
           bench,
           services.map(({ port, ...service }) => ({ ...service, drive: overHttp(port, request) })),
           {
-            ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 2000 } : { rounds: 5, seconds: 2, warmUp: 20_000 }),
+            ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 2.5 } : { rounds: 5, seconds: 2, warmUp: 4 }),
             afterTurn: () => withDatabase(database, (client) => removeCreated(client)),
           },
         );

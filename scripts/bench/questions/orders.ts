@@ -47,7 +47,7 @@ export const orders: Question = {
       await once(raw.child, 'message', { signal: AbortSignal.timeout(10_000) });
 
       const measured = await measure(bench, contenders, {
-        ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 2000 } : { rounds: 5, seconds: 3, warmUp: 20_000 }),
+        ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 1.5 } : { rounds: 5, seconds: 3, warmUp: 4 }),
         afterTurn: () => purge(environment),
         alongside: { broker: findBroker(benchHome)!.pid, load: process.pid },
       });
