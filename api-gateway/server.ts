@@ -9,7 +9,6 @@ import { loadConfig } from './app/config.ts';
 import { createHttpServer } from './app/http-server.ts';
 import { inventoryPool } from './app/inventory.ts';
 import { Publisher } from './app/publisher.ts';
-import { topology } from './app/topology.ts';
 
 /** Milliseconds that the start waits for the broker before it goes on without. */
 const BROKER_PATIENCE = 2000;
@@ -22,7 +21,7 @@ await runService('api-gateway', async () => {
   const log = createLog('api-gateway', config.logLevel);
 
   const inventory = inventoryPool(config.inventory);
-  const link = new BrokerLink(topology(config.broker), log);
+  const link = new BrokerLink(config.broker, log);
   const publisher = new Publisher(link, config.broker, log);
 
   const app = createApp({ log, inventory, publish: publisher.publish, config });

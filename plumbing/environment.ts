@@ -43,10 +43,24 @@ const wholeNumber = (low: number, high: number, unit: string) =>
     .transform(Number)
     .refine((number) => number >= low && number <= high, `must be ${unit} from ${low} to ${high}`);
 
+const HOST = /^[A-Za-z0-9.:_-]+$/;
+
+const hosts = z.string().transform((text, context) => {
+  const entries = text.split(',').map((entry) => {
+    // A name or an IPv4 address, or an IPv6 address in brackets, and perhaps a port; else an IPv6 address.
+    const [, address, name, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(entry.trim()) ?? [];
+    return { host: address ?? name ?? entry.trim(), port: port === undefined ? undefined : Number(port) };
+  });
+  if (entries.every(({ host, port = 1 }) => HOST.test(host) && port >= 1 && port <= 65535)) return entries;
+  context.addIssue('must be a host name or an address, with or without a port, or several with commas between them');
+  return z.NEVER;
+});
+
 /** Variables of the kinds that the services share. */
 export const variable = {
   text: z.string(),
-  host: z.string().regex(/^[A-Za-z0-9.:_-]+$/, 'must be a host name or an address'),
+  host: z.string().regex(HOST, 'must be a host name or an address'),
+  hosts,
   port: wholeNumber(1, 65535, 'a port'),
   milliseconds: (fallback: number) => wholeNumber(1, 3_600_000, 'milliseconds').prefault(String(fallback)),
   count: (fallback: number, low = 1) => wholeNumber(low, 1_000_000_000, 'a whole number').prefault(String(fallback)),

@@ -1,118 +1,145 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type BrokerAddress, type BrokerConnection, connectBroker, openChannel } from '@crud-master/messaging/broker-connection';
+import { ORDERS_EXCHANGE } from '@crud-master/messaging/exchanges';
 import type { Logger } from '@crud-master/plumbing/log';
-import type { ConfirmChannel } from 'amqplib/callback_api.js';
-import type { BrokerConfig } from 'rascal';
-import Vhost, { type RascalVhost } from 'rascal/lib/amqp/Vhost.js';
-import configure from 'rascal/lib/config/configure.js';
+import type { ConfirmChannel } from 'amqplib/callback_api';
+import { topology } from './topology.ts';
 
-/** Milliseconds between two attempts to reach a broker that was away when the gateway started, or to open a channel again. */
+/** Milliseconds between two attempts to reach a broker that is away, or to be allowed to publish. */
 const RETRY = 500;
 
+/** No queue is bound with it: a message under this key goes nowhere, and is confirmed all the same. */
+const NOWHERE = 'may-the-gateway-publish';
+
+/** Why no order can be published now. */
+export type Obstacle = 'unreachable' | 'refused' | 'missing' | 'blocked';
+
+/** What it means when the broker closes the channel (AMQP 0-9-1, section 1.2). Anything else may pass with the next channel. */
+const OBSTACLES: Record<number, Obstacle> = { 403: 'refused', 404: 'missing' };
+
 /**
- * One confirm channel on a connection that Rascal makes and, when it is lost, makes again.
- *
- * Rascal's publications lend a channel to one message at a time, so that each waits for another's confirm; a channel of
- * our own confirms hundreds together (docs/decisions/publisher.md). Its vhost is the part of Rascal that hands one out.
- *
- * Events: `open` (channel), `lost` (reason) when the channel is gone, `blocked` and `unblocked` for the broker's alarms.
+ * One confirm channel for all orders (docs/decisions/publisher.md), on a connection that is made again whenever it is lost.
+ * Emits `open` with each channel that may carry orders.
  */
-export class BrokerLink extends EventEmitter<{
-  open: [channel: ConfirmChannel];
-  lost: [reason: string];
-  blocked: [reason: string];
-  unblocked: [];
-}> {
-  #vhost: RascalVhost | undefined;
+export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }> {
   #channel: ConfirmChannel | undefined;
-  #closing = false;
-  #opening = false;
-  readonly #config: BrokerConfig;
+  #connection: BrokerConnection | undefined;
+  #obstacle: Obstacle = 'unreachable';
+  #blocked = false;
+  #loseChannel = (_reason: Error) => {};
+  readonly #closing = new AbortController();
+  readonly #address: BrokerAddress & { queue: string };
   readonly #log: Logger;
 
-  constructor(config: BrokerConfig, log: Logger) {
+  constructor(address: BrokerAddress & { queue: string }, log: Logger) {
     super();
-    this.#config = config;
+    this.#address = address;
     this.#log = log;
   }
 
-  /** Resolves when the broker was reached for the first time or the link is closed, however long that takes. */
+  get channel(): ConfirmChannel | undefined {
+    return this.#channel;
+  }
+
+  get obstacle(): Obstacle | undefined {
+    if (this.#blocked) return 'blocked';
+    return this.#channel ? undefined : this.#obstacle;
+  }
+
+  /** Resolves when the link is closed. Until then it finds the broker whenever that is there. */
   async open(): Promise<void> {
-    const config = await new Promise<{ vhosts: Record<string, object> }>((resolve, reject) =>
-      configure(this.#config, (error, configured) => (error ? reject(error) : resolve(configured))),
-    );
-    const [vhostConfig] = Object.values(config.vhosts);
-    for (let reported = false; !this.#closing; await sleep(RETRY)) {
+    let away = false;
+    while (!this.#closing.signal.aborted) {
       try {
-        this.#vhost = await new Promise<RascalVhost>((resolve, reject) => {
-          Vhost.create(vhostConfig!, {}, (error, vhost) => (error ? reject(error) : resolve(vhost)));
-        });
-        break;
+        const connection = await connectBroker(this.#address, topology(this.#address.queue));
+        away = false;
+        await this.#use(connection);
       } catch (error) {
-        if (!reported) this.#log.warn({ reason: (error as Error).message }, 'broker cannot be reached, trying on');
-        reported = true;
+        if (!away) this.#log.warn({ reason: (error as Error).message }, 'broker cannot be reached, still trying');
+        away = true;
       }
+      await this.#pause();
     }
-    const vhost = this.#vhost;
-    if (!vhost) return;
-    if (this.#closing) return this.close();
-    vhost.on('connect', () => this.#openChannel());
-    vhost.on('disconnect', () => this.#lose('the connection to the broker is lost'));
-    vhost.on('error', (error: Error) => this.#log.debug({ reason: error.message }, 'broker connection failed'));
-    vhost.on('blocked', (reason: string) => this.emit('blocked', reason));
-    vhost.on('unblocked', () => this.emit('unblocked'));
-    this.#openChannel();
   }
 
   /** Gives the channel up, with every confirm that it still owes, and opens another. */
   replaceChannel(reason: string): void {
     const channel = this.#channel;
-    this.#lose(reason);
-    try {
-      channel?.close(() => {}); // fails what it still owes; Rascal's own way to destroy it would forget that
-    } catch {
-      // closed already
-    }
-    this.#openChannel();
+    this.#loseChannel(new Error(reason));
+    closeQuietly(channel);
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
-    const vhost = this.#vhost;
-    if (!vhost) return;
-    if (this.#channel) vhost.returnConfirmChannel(this.#channel);
-    await new Promise<void>((resolve) => vhost.forewarn(() => resolve()));
-    const closed = new Promise<void>((resolve) => vhost.shutdown(() => resolve()));
-    await Promise.race([closed, sleep(1000, undefined, { ref: false })]); // a frozen broker never says good-bye
+    this.#closing.abort();
+    await this.#connection?.close();
   }
 
-  /** From Rascal's pool, for good: making one outside of it throws, where nobody can catch it, if the connection is just being lost. */
-  #openChannel(): void {
-    if (this.#closing || this.#channel || this.#opening) return;
-    this.#opening = true;
-    this.#vhost?.borrowConfirmChannel((error, channel) => {
-      this.#opening = false;
-      if (this.#closing) return;
-      if (error || !channel) return void setTimeout(() => this.#openChannel(), RETRY).unref();
-      this.#channel = channel;
-      let reason = 'the broker closed the channel';
-      channel.on('error', (error: Error) => {
-        reason = error.message;
-      });
-      channel.on('close', () => {
-        if (this.#channel !== channel) return;
-        this.#lose(reason);
-        this.#openChannel();
-      });
-      this.#log.info('broker connected');
-      this.emit('open', channel);
+  /** Channel after channel, until the connection is lost. */
+  async #use(connection: BrokerConnection): Promise<void> {
+    this.#connection = connection;
+    connection.connection.on('blocked', (reason) => {
+      this.#blocked = true;
+      this.#log.warn({ reason }, 'broker is out of memory or disk');
     });
+    connection.connection.on('unblocked', () => {
+      this.#blocked = false;
+    });
+    while (!connection.lost.aborted && !this.#closing.signal.aborted) await this.#useChannel(connection);
+    this.#blocked = false;
+    this.#obstacle = 'unreachable';
+    await connection.close();
   }
 
-  #lose(reason: string): void {
-    if (!this.#channel) return;
-    this.#channel = undefined;
-    if (!this.#closing) this.#log.warn({ reason }, 'broker lost');
-    this.emit('lost', reason);
+  async #useChannel({ connection, lost }: BrokerConnection): Promise<void> {
+    const gone = new AbortController();
+    const before = this.#obstacle;
+    let channel: ConfirmChannel | undefined;
+    const lose = (reason: Error & { code?: number }) => {
+      if (gone.signal.aborted) return;
+      this.#channel = undefined;
+      this.#obstacle = OBSTACLES[reason.code ?? 0] ?? 'unreachable';
+      gone.abort(lost.reason ?? reason);
+    };
+    try {
+      channel = await openChannel((opened) => connection.createConfirmChannel(opened), lose);
+      await probe(channel);
+    } catch (error) {
+      closeQuietly(channel);
+      if (this.#obstacle !== before) this.#warn('broker does not take orders, still trying', gone.signal.reason ?? error);
+      return this.#pause();
+    }
+    this.#channel = channel;
+    this.#loseChannel = lose;
+    this.#log.info('broker connected');
+    this.emit('open', channel);
+    if (!gone.signal.aborted) await once(gone.signal, 'abort');
+    this.#warn('broker lost', gone.signal.reason);
+  }
+
+  #warn(event: string, reason: Error): void {
+    if (!this.#closing.signal.aborted) this.#log.warn({ reason: reason.message }, event);
+  }
+
+  async #pause(): Promise<void> {
+    await sleep(RETRY, undefined, { signal: this.#closing.signal }).catch(() => {});
+  }
+}
+
+/**
+ * Rejects when this user may not publish orders, or there is nothing to publish them to. RabbitMQ says so only by closing the
+ * channel, with every order that is under way on it: so the first message of a channel is one that nobody posted and no queue gets.
+ */
+function probe(channel: ConfirmChannel): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.publish(ORDERS_EXCHANGE, NOWHERE, Buffer.alloc(0), {}, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function closeQuietly(channel: ConfirmChannel | undefined): void {
+  try {
+    channel?.close(); // fails what it still owes
+  } catch {
+    // closed already
   }
 }

@@ -8,7 +8,7 @@ const variables = z.object({
   INVENTORY_PORT: variable.port,
   INVENTORY_TIMEOUT: variable.milliseconds(5000),
   PUBLISH_TIMEOUT: variable.milliseconds(1500),
-  RABBITMQ_HOST: variable.host,
+  RABBITMQ_HOST: variable.hosts,
   RABBITMQ_PORT: variable.port,
   RABBITMQ_VHOST: variable.text,
   RABBITMQ_GATEWAY_USER: variable.text,
@@ -42,8 +42,7 @@ export function loadConfig(environment: Environment) {
       timeout: env.INVENTORY_TIMEOUT,
     },
     broker: {
-      host: env.RABBITMQ_HOST,
-      port: env.RABBITMQ_PORT,
+      nodes: env.RABBITMQ_HOST.map(({ host, port = env.RABBITMQ_PORT }) => ({ host, port })),
       vhost: env.RABBITMQ_VHOST,
       user: env.RABBITMQ_GATEWAY_USER,
       password: env.RABBITMQ_GATEWAY_PASSWORD,

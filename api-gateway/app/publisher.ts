@@ -1,8 +1,8 @@
+import { ORDERS_EXCHANGE } from '@crud-master/messaging/exchanges';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problem } from '@crud-master/plumbing/problem';
-import type { ConfirmChannel, Message } from 'amqplib/callback_api.js';
+import type { ConfirmChannel } from 'amqplib/callback_api';
 import type { BrokerLink } from './broker.ts';
-import { ORDERS_EXCHANGE } from './topology.ts';
 import type { Trace } from './tracing.ts';
 
 export interface OrderMessage {
@@ -11,7 +11,10 @@ export interface OrderMessage {
   trace: Trace;
 }
 
-/** Resolves once the broker has confirmed the message; rejects with a 503 problem whose `type` says what is known of it. */
+/**
+ * Resolves once the broker has confirmed the message; rejects with a 503 problem whose `type` says what is known of it.
+ * It has `notTaken: true` where the order certainly was not taken.
+ */
 export type PublishOrder = (message: OrderMessage) => Promise<void>;
 
 export interface PublisherOptions {
@@ -39,8 +42,6 @@ const CHANNEL_PATIENCE = 5000;
  * and further orders are refused at once; the late confirm ends that.
  */
 export class Publisher {
-  #channel: ConfirmChannel | undefined;
-  #blocked = false;
   #closing = false;
   #overdue = 0;
   /** The messages not confirmed yet, by id: a client may send one id twice at the same time. */
@@ -54,23 +55,16 @@ export class Publisher {
     this.#link = link;
     this.#options = options;
     this.#log = log;
-    link.on('open', (channel) => this.#use(channel));
-    link.on('lost', () => {
-      this.#channel = undefined;
-      this.#blocked = false;
-    });
-    link.on('blocked', (reason) => {
-      this.#blocked = true;
-      log.warn({ reason }, 'broker is out of memory or disk');
-    });
-    link.on('unblocked', () => {
-      this.#blocked = false;
-    });
+    link.on('open', (channel) =>
+      channel.on('return', ({ properties }) => {
+        for (const waiting of this.#waiting.get(properties.messageId) ?? []) waiting.returned = true;
+      }),
+    );
   }
 
   publish: PublishOrder = ({ id, content, trace }) =>
     new Promise((resolve, reject) => {
-      const channel = this.#channel;
+      const { channel } = this.#link;
       const refusal = this.#refusal();
       if (refusal || !channel) return reject(refusal);
 
@@ -88,7 +82,7 @@ export class Publisher {
 
       const confirmed = (error: Error | null) => {
         this.#remove(id, waiting);
-        if (!error) waiting.settle(waiting.returned ? problems.missingQueue() : undefined);
+        if (!error) waiting.settle(waiting.returned ? problems.missing() : undefined);
         else waiting.settle(error.message === 'message nacked' ? problems.full() : problems.unknown());
       };
       try {
@@ -100,7 +94,7 @@ export class Publisher {
             messageId: id,
             contentType: 'application/json',
             persistent: true,
-            mandatory: true,
+            mandatory: true, // an order that reaches no queue comes back, and is not answered 200
             timestamp: Math.floor(Date.now() / 1000),
             headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
           },
@@ -120,16 +114,9 @@ export class Publisher {
     await this.#link.close();
   }
 
-  #use(channel: ConfirmChannel): void {
-    this.#channel = channel;
-    channel.on('return', (message: Message) => {
-      for (const waiting of this.#waiting.get(message.properties.messageId) ?? []) waiting.returned = true;
-    });
-  }
-
   #refusal(): Error | undefined {
-    if (this.#closing || !this.#channel) return problems.unreachable();
-    if (this.#blocked) return problems.blocked();
+    if (this.#closing) return problems.unreachable();
+    if (this.#link.obstacle) return problems[this.#link.obstacle]();
     if (this.#overdue > 0) return problems.silent();
     if (this.#inFlight >= this.#options.maxInFlight) return problems.overloaded();
     return undefined;
@@ -142,7 +129,7 @@ export class Publisher {
     if (this.#overdue > 1) return;
     this.#log.warn({ after_ms: this.#options.publishTimeout }, 'broker does not confirm, refusing orders until it does');
     setTimeout(() => {
-      if (this.#overdue > 0 && this.#channel === channel) this.#link.replaceChannel('a confirm is overdue');
+      if (this.#overdue > 0 && this.#link.channel === channel) this.#link.replaceChannel('a confirm is overdue');
     }, CHANNEL_PATIENCE).unref();
   }
 
@@ -162,7 +149,8 @@ export class Publisher {
   }
 }
 
-const refused = (kind: string, detail: string) => problem(503, { kind, detail, headers: { 'Retry-After': '1' } });
+const unavailable = (kind: string, detail: string) => problem(503, { kind, detail, headers: { 'Retry-After': '1' } });
+const refused = (kind: string, detail: string) => Object.assign(unavailable(kind, detail), { notTaken: true });
 
 const problems = {
   unreachable: () =>
@@ -180,15 +168,20 @@ const problems = {
       'broker-blocked',
       'Orders cannot be taken at the moment: the message broker is out of memory or disk. This order was not taken. Try again later.',
     ),
+  refused: () =>
+    refused(
+      'broker-refused',
+      'Orders cannot be taken at the moment: the message broker does not allow this gateway to publish them. This order was not taken. Tell the operator, and try again later.',
+    ),
   full: () => refused('queue-full', 'The order queue is full. This order was not taken. Try again later.'),
-  missingQueue: () =>
+  missing: () =>
     refused(
       'queue-missing',
       'The order queue does not exist at the moment. This order was not taken. Try again in a few seconds.',
     ),
   overloaded: () => refused('overloaded', 'Too many orders are under way. This order was not taken. Try again in a second.'),
   unknown: () =>
-    refused(
+    unavailable(
       'outcome-unknown',
       'The message broker did not say whether it took this order. Send it again with the same Idempotency-Key: it will be stored once. Without such a key, see whether it was stored first.',
     ),

@@ -8,7 +8,6 @@ import { type Broker, startBroker } from '../../scripts/local/rabbitmq.ts';
 import { BrokerLink } from '../app/broker.ts';
 import { loadConfig } from '../app/config.ts';
 import { type OrderMessage, Publisher } from '../app/publisher.ts';
-import { topology } from '../app/topology.ts';
 
 /** A broker of this file's own: it is killed, frozen and starved here. */
 let broker: Broker;
@@ -55,7 +54,7 @@ async function connectOperator(): Promise<void> {
 function startPublisher(overrides: Record<string, string> = {}): void {
   const config = loadConfig({ ...env, ...overrides });
   const log = createLog('api-gateway', 'silent');
-  link = new BrokerLink(topology(config.broker), log);
+  link = new BrokerLink(config.broker, log);
   publisher = new Publisher(link, config.broker, log);
   link.open();
 }
@@ -176,17 +175,51 @@ describe('An order', () => {
     await confirmedWithin(5000);
   });
 
-  test('is refused without the permission to publish, and taken once it is given again', async () => {
+  describe('without the permission to publish', () => {
     const permit = (write: string) =>
       broker.control('set_permissions', '-p', broker.vhost, env.RABBITMQ_GATEWAY_USER!, '^$', write, '^$');
-    await permit('^$');
-    try {
-      startPublisher(); // an open channel would keep its permissions for a while: RabbitMQ caches them
-      await expect.poll(kindOf, { timeout: 10_000, interval: 50 }).toBe('outcome-unknown');
-    } finally {
+    const publishThirty = async () => {
+      const outcomes: Outcome[] = [];
+      for (let i = 0; i < 30; i++) outcomes.push(await publish());
+      return outcomes;
+    };
+    afterEach(() => permit('^billing$'));
+
+    test('is refused at once from the start, and taken once it is given', async () => {
+      await permit('^$');
+      startPublisher();
+      await expect.poll(kindOf, { timeout: 10_000, interval: 20 }).toBe('broker-refused');
+      for (const outcome of await publishThirty()) {
+        expect(outcome).toMatchObject({ kind: 'broker-refused', status: 503 });
+        expect(outcome.ms).toBeLessThan(50);
+      }
+      expect(await waiting()).toBe(0);
       await permit('^billing$');
-    }
-    await confirmedWithin(5000);
+      await confirmedWithin(3000);
+    });
+
+    test('that was taken away meanwhile, is refused as soon as RabbitMQ looks again', async () => {
+      startPublisher();
+      await confirmedWithin(10_000);
+      await permit('^$'); // RabbitMQ remembers what an open channel may do
+      await broker.control('close_all_user_connections', env.RABBITMQ_GATEWAY_USER!, 'test');
+      await expect.poll(kindOf, { timeout: 10_000, interval: 20 }).toBe('broker-refused');
+      expect(new Set((await publishThirty()).map(({ kind }) => kind))).toEqual(new Set(['broker-refused']));
+      await permit('^billing$');
+      await confirmedWithin(3000);
+    });
+  });
+
+  test('is refused while the exchange is missing, and taken once it is back', async () => {
+    startPublisher();
+    await confirmedWithin(10_000);
+    await channel.deleteExchange('billing');
+    const kinds: string[] = [];
+    for (let i = 0; i < 30; i++) kinds.push(await kindOf());
+    await channel.assertExchange('billing', 'direct', { durable: true });
+    await channel.bindQueue(queue, 'billing', queue);
+    expect(kinds).toEqual(['outcome-unknown', ...Array(29).fill('queue-missing')]);
+    await confirmedWithin(3000);
   });
 });
 

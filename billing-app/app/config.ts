@@ -7,7 +7,7 @@ const variables = z.object({
   ORDERS_DB_NAME: variable.text,
   ORDERS_DB_USER: variable.text,
   ORDERS_DB_PASSWORD: variable.text,
-  RABBITMQ_HOST: variable.host,
+  RABBITMQ_HOST: variable.hosts,
   RABBITMQ_PORT: variable.port,
   RABBITMQ_VHOST: variable.text,
   RABBITMQ_BILLING_USER: variable.text,
@@ -35,8 +35,7 @@ export function loadConfig(environment: Environment) {
       password: env.ORDERS_DB_PASSWORD,
     },
     broker: {
-      host: env.RABBITMQ_HOST,
-      port: env.RABBITMQ_PORT,
+      nodes: env.RABBITMQ_HOST.map(({ host, port = env.RABBITMQ_PORT }) => ({ host, port })),
       vhost: env.RABBITMQ_VHOST,
       user: env.RABBITMQ_BILLING_USER,
       password: env.RABBITMQ_BILLING_PASSWORD,

@@ -8,7 +8,7 @@ set -euo pipefail
 service=$1
 
 cd "$source"
-manifests=(package.json package-lock.json .npmrc plumbing/package.json {api-gateway,billing-app,inventory-app}/package.json)
+manifests=(package.json package-lock.json .npmrc {plumbing,messaging}/package.json {api-gateway,billing-app,inventory-app}/package.json)
 code=("${manifests[@]}" plumbing "$@")
 digest=$(find "${code[@]}" -path '*/test' -prune -o -type f -print0 | sort --zero-terminated --unique | xargs -0 sha256sum |
   cat - <(node --version; npm --version) | sha256sum)

@@ -1,16 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+// By its path: the billing machine renders this before it has any package.
+import { DEAD_LETTER_EXCHANGE, ORDERS_EXCHANGE } from '../../messaging/exchanges.ts';
 
 const TEMPLATE = new URL('./definitions.json', import.meta.url);
 
 /**
- * The broker's users, permissions, queues and policies: `definitions.json` with the environment's names and passwords put in.
+ * The broker's users, permissions, queues and policies: `definitions.json` with the environment's names and passwords, and the exchanges', put in.
  * Throws when the environment lacks a name that the template uses.
  */
 export function renderDefinitions(environment: Record<string, string | undefined>): string {
   const template: unknown = JSON.parse(readFileSync(TEMPLATE, 'utf8'));
   // Filled in after parsing: no value can then break out of its JSON string.
-  return JSON.stringify(fill(template, environment), null, 2);
+  return JSON.stringify(fill(template, { ...environment, ORDERS_EXCHANGE, DEAD_LETTER_EXCHANGE }), null, 2);
 }
 
 function fill(node: unknown, environment: Record<string, string | undefined>): unknown {
