@@ -3,7 +3,7 @@ import { savedEnvironment } from './environment.ts';
 import { Failure } from './failure.ts';
 import { localHome } from './home.ts';
 import { runCommand } from './report.ts';
-import { environmentLines } from './stack.ts';
+import { environmentLines } from './stack-status.ts';
 
 await runCommand(async () => {
   const home = localHome();

@@ -2,11 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { ConfigurationError } from '@crud-master/plumbing/environment';
-import { loadConfig as loadGatewayConfig } from '../../api-gateway/app/config.ts';
-import { loadConfig as loadBillingConfig } from '../../billing-app/app/config.ts';
-import { loadConfig as loadInventoryConfig } from '../../inventory-app/app/config.ts';
 import { Failure } from './failure.ts';
-import { checkout } from './home.ts';
+import { checkout, requireOwner } from './home.ts';
+import { isCopy, markOf, withOwnPasswords } from './identity.ts';
+import { isSetting, services } from './services.ts';
 
 export type Environment = Record<string, string>;
 
@@ -28,6 +27,9 @@ export function localEnvironment(own: Record<string, string | undefined>): Envir
   if (!existsSync(file)) throw new Failure(`There is no ${file}. It belongs to the checkout: git checkout .env brings it back.`);
   const values = parseEnv(readFileSync(file, 'utf8')) as Environment;
   for (const name of Object.keys(values)) values[name] = own[name] ?? values[name]!;
+  for (const [name, value] of Object.entries(own)) {
+    if (value !== undefined && !(name in values) && isSetting(name, value, values)) values[name] = value;
+  }
   return {
     ...values,
     ...OVERLAY,
@@ -37,10 +39,20 @@ export function localEnvironment(own: Record<string, string | undefined>): Envir
   };
 }
 
+/**
+ * That environment for the stack of that home: its passwords are the home's own. A password of `own` that differs from the
+ * file's stays as it is; one that is the file's was only passed on.
+ */
+export function homeEnvironment(home: string, own: Record<string, string | undefined>): Environment {
+  const plain = localEnvironment({});
+  const chosen = Object.fromEntries(Object.entries(own).filter(([name, value]) => value !== plain[name]));
+  return withOwnPasswords(localEnvironment(own), markOf(home), chosen);
+}
+
 /** Throws a Failure that names everything the services would refuse to start with. */
 export function requireUsable(environment: Environment): void {
   const problems = new Set<string>();
-  for (const load of [loadGatewayConfig, loadInventoryConfig, loadBillingConfig]) {
+  for (const { load } of services) {
     try {
       load(environment);
     } catch (error) {
@@ -49,19 +61,57 @@ export function requireUsable(environment: Environment): void {
     }
   }
   if (problems.size > 0) throw new Failure([...problems].join('\n'));
+  if (environment.MOVIES_DB_PORT !== environment.ORDERS_DB_PORT) {
+    throw new Failure(
+      'The local stack has one PostgreSQL for both databases: give MOVIES_DB_PORT and ORDERS_DB_PORT the same value.',
+    );
+  }
+  const names = new Map<string, string>();
+  for (const name of ['API_GATEWAY_PORT', 'INVENTORY_PORT', 'MOVIES_DB_PORT', 'RABBITMQ_PORT']) {
+    const port = environment[name]!;
+    const other = names.get(port);
+    if (other)
+      throw new Failure(`${other} and ${name} are both ${port}: give each a port of its own, in .env or in the environment.`);
+    names.set(port, name);
+  }
 }
 
-const fileOf = (home: string) => join(home, 'environment.json');
+/** What the stack of a home was started with. */
+export interface Saved {
+  environment: Environment;
+  /** The variables that were set for that start, and won over `.env`. They hold until the stack is stopped. */
+  overrides: Environment;
+}
+
+const filesOf = (home: string) => ({ environment: join(home, 'environment.json'), overrides: join(home, 'overrides.json') });
 
 /** The environment that the stack of that home was started with, or undefined when it never was. */
 export function savedEnvironment(home: string): Environment | undefined {
+  requireOwner(home);
+  return read(home, 'environment');
+}
+
+export function savedOverrides(home: string): Environment {
+  return read(home, 'overrides') ?? {};
+}
+
+function read(home: string, file: keyof Saved): Environment | undefined {
   try {
-    return JSON.parse(readFileSync(fileOf(home), 'utf8'));
+    return isCopy(home) ? undefined : JSON.parse(readFileSync(filesOf(home)[file], 'utf8'));
   } catch {
     return undefined;
   }
 }
 
-export function saveEnvironment(home: string, environment: Environment): void {
-  writeFileSync(fileOf(home), JSON.stringify(environment, null, 2), { mode: 0o600 });
+export function saveEnvironment(home: string, saved: Saved): void {
+  for (const file of ['environment', 'overrides'] as const) {
+    writeFileSync(filesOf(home)[file], JSON.stringify(saved[file], null, 2), { mode: 0o600 });
+  }
+}
+
+/** Of all variables of the caller, those that say something else about the stack than `.env`. */
+export function overridesIn(own: Record<string, string | undefined>, environment: Environment): Environment {
+  const plain = localEnvironment({});
+  const chosen = Object.keys(own).filter((name) => own[name] !== undefined && own[name] !== plain[name] && name in environment);
+  return Object.fromEntries(chosen.map((name) => [name, environment[name]!]));
 }

@@ -1,10 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
-import { endProcess, isAlive } from './process.ts';
+import { endProcess, isAlive, processName, worksIn } from './process.ts';
 
 const run = promisify(execFile);
 
@@ -14,6 +14,8 @@ export interface App {
   pid: number;
   since: Date;
   restarts: number;
+  /** That of its start. */
+  environment: Record<string, string>;
 }
 
 /** A Unix socket's path has room for 107 bytes; PM2's longest file name there is this. */
@@ -44,8 +46,8 @@ function pm2Environment(home: string, environment: Record<string, string> = {}):
   };
 }
 
-async function pm2(home: string, args: string[], environment?: Record<string, string>): Promise<string> {
-  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024 };
+async function pm2(home: string, args: string[], environment?: Record<string, string>, signal?: AbortSignal): Promise<string> {
+  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
   return (await run(process.execPath, [program, ...args], options)).stdout;
 }
 
@@ -53,7 +55,9 @@ async function pm2(home: string, args: string[], environment?: Record<string, st
 export function findDaemon(home: string): number | undefined {
   try {
     const pid = Number(readFileSync(join(home, 'pm2', 'pm2.pid'), 'utf8'));
-    return isAlive(pid) ? pid : undefined;
+    const folder = pm2Home(home);
+    const place = folder.startsWith('/proc/') ? checkout : undefined; // that name is every checkout's
+    return isAlive(pid) && /^PM2/.test(processName(pid) ?? 'PM2') && worksIn(pid, place, folder) ? pid : undefined;
   } catch {
     return undefined;
   }
@@ -71,7 +75,7 @@ export async function listApps(home: string): Promise<App[]> {
   const list = JSON.parse(out.slice(out.indexOf('['))) as {
     name: string;
     pid: number;
-    pm2_env: { status: string; pm_uptime: number; restart_time: number };
+    pm2_env: { status: string; pm_uptime: number; restart_time: number; env: Record<string, string> };
   }[];
   return list.map(({ name, pid, pm2_env }) => ({
     name,
@@ -79,7 +83,18 @@ export async function listApps(home: string): Promise<App[]> {
     status: pm2_env.status,
     since: new Date(pm2_env.pm_uptime),
     restarts: pm2_env.restart_time,
+    environment: pm2_env.env,
   }));
+}
+
+/** The processes of an app, from the files that PM2 keeps: much quicker than to ask it. It names them with `-` for every `_`. */
+export function appPids(home: string, name: string): number[] {
+  const folder = join(home, 'pm2', 'pids');
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  return files
+    .filter((file) => file.startsWith(`${name.replaceAll('_', '-')}-`))
+    .map((file) => Number(readFileSync(join(folder, file), 'utf8')))
+    .filter((pid) => pid > 0 && isAlive(pid));
 }
 
 /** Starts the app of a workspace with exactly this environment, and waits until it says that it is ready. */
@@ -88,9 +103,10 @@ export async function startApp(
   workspace: string,
   name: string,
   environment: Record<string, string>,
+  signal?: AbortSignal,
 ): Promise<void> {
   await deleteApp(home, name); // PM2 would start it again with the environment of its last start
-  await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment);
+  await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
 }
 
 /** As `pm2 restart`: with the environment of its last start. */

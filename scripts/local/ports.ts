@@ -1,13 +1,13 @@
-import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { hasListener } from './listeners.ts';
 
-/** `wanted` when nothing listens there, else the next free port of 127.0.0.1 above it. */
-export async function freePort(wanted: number, avoid: Iterable<number> = []): Promise<number> {
-  const avoided = new Set(avoid);
-  for (let port = wanted; port < wanted + 1000 && port < 65536; port++) {
-    if (!avoided.has(port) && (await isFree(port))) return port;
+/** `wanted` when nothing listens there nor on the `count - 1` ports after it, else the next such port above it. */
+export async function freePort(wanted: number, count = 1): Promise<number> {
+  for (let port = wanted; port + count <= 65536; port += count) {
+    const taken = await Promise.all(Array.from({ length: count }, (_, i) => isFree(port + i)));
+    if (!taken.includes(false)) return port;
   }
-  return anyFreePort();
+  return wanted > 20_000 ? freePort(20_000, count) : anyFreePort();
 }
 
 /** A port that the operating system picks. */
@@ -19,8 +19,13 @@ export async function anyFreePort(): Promise<number> {
   return port;
 }
 
-/** Whether a server could listen there, on loopback or on every address: one on 0.0.0.0 would hide behind one on 127.0.0.1. */
+/**
+ * Whether a server could listen there, on loopback or on every address: one on 0.0.0.0 would hide behind one on 127.0.0.1.
+ * By looking where that is possible: to try would be in the way of whoever takes the port at this moment.
+ */
 export async function isFree(port: number): Promise<boolean> {
+  const listener = hasListener(port);
+  if (listener !== undefined) return !listener;
   for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
     const server = await listen(port, host);
     if (server === 'taken') return false;
@@ -41,29 +46,5 @@ function listen(port: number, host: string): Promise<Server | 'taken' | 'unavail
 
 const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
 
-/** What listens on a port, as ` by node (process 123)`, or nothing when that cannot be found out. */
-export function holderOfPort(port: number): string {
-  for (const look of [lookWithSs, lookWithLsof]) {
-    try {
-      const found = look(port);
-      if (found) return ` by ${found.name} (process ${found.pid})`;
-    } catch {
-      // the tool is not installed, or finds nothing
-    }
-  }
-  return '';
-}
-
-const quiet: ExecFileSyncOptionsWithStringEncoding = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-
-function lookWithSs(port: number) {
-  const out = execFileSync('ss', ['-Hltnp', `sport = :${port}`], quiet);
-  const match = /\("([^"]+)",pid=(\d+)/.exec(out);
-  return match && { name: match[1], pid: match[2] };
-}
-
-function lookWithLsof(port: number) {
-  const out = execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], quiet);
-  const [pid, name] = [/^p(\d+)$/m.exec(out)?.[1], /^c(.+)$/m.exec(out)?.[1]];
-  return pid && { name, pid };
-}
+/** Whether a server's log says that it could not have a port: in PostgreSQL's words, or in Erlang's. */
+export const saysTaken = (log: string) => /address already in use|eaddrinuse/i.test(log);

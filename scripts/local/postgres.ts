@@ -13,15 +13,17 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { createOwnedDatabase } from '../postgres/create-database.ts';
+import { adoptTables, createOwnedDatabase } from '../postgres/create-database.ts';
 import { Failure } from './failure.ts';
-import { freePort } from './ports.ts';
+import { holderOfPort, listensOn } from './listeners.ts';
+import { freePort, isFree, saysTaken } from './ports.ts';
 import { postgresBinaries, type Unprivileged, unprivileged } from './postgres-binaries.ts';
-import { endProcess, isAlive, processName, waitFor } from './process.ts';
+import { appendedTo, endProcess, isAlive, processName, waitFor, worksIn } from './process.ts';
 
 export interface Postgres {
   pid: number;
@@ -40,6 +42,8 @@ const SUPERUSER = 'postgres';
 /** macOS has no C.UTF-8. */
 const CTYPE = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
 const START_LIMIT = 60_000;
+/** Ports to try, when others take them first. */
+const ATTEMPTS = 10;
 
 const paths = (home: string) => ({
   folder: join(home, 'postgres'),
@@ -52,12 +56,15 @@ export interface PostgresOptions {
   home: string;
   /** The first port to try. */
   port: number;
+  /** No other port will do. */
+  exact?: boolean;
   /** Settings of PostgreSQL's beside the usual ones. */
   settings?: Record<string, string>;
 }
 
 /** The PostgreSQL of that home: started on the first free port from `port` on, or found running. */
-export async function startPostgres({ home, port, settings = {} }: PostgresOptions): Promise<Postgres> {
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const { home, port, exact } = options;
   const running = findPostgres(home);
   if (running) {
     if (await waitFor(10_000, () => answers(running))) return running;
@@ -66,16 +73,33 @@ export async function startPostgres({ home, port, settings = {} }: PostgresOptio
     );
   }
   const { data, log } = paths(home);
-  const binaries = postgresBinaries();
   const user = unprivileged();
-  if (!existsSync(data)) createCluster(home, binaries, user);
+  if (!existsSync(data)) createCluster(home, postgresBinaries(), user);
   giveAway(data, user.owner);
   await removeStaleLock(data);
+  // Its own bind decides who gets a port: another checkout may start at the same moment.
+  for (let attempt = 1, chosen = exact ? port : await freePort(port); ; attempt++) {
+    const logged = existsSync(log) ? statSync(log).size : 0;
+    const { server, problem } = await launch(options, chosen, user);
+    if (server) return server;
+    const lost = !(await isFree(chosen)) || saysTaken(appendedTo(log, logged));
+    if (exact || attempt === ATTEMPTS || !lost) {
+      const taken = (await isFree(chosen)) ? problem : `${problem}; its port ${chosen} is taken${holderOfPort(chosen)}`;
+      throw new Failure(`PostgreSQL could not start (${taken}): see ${log}.`);
+    }
+    chosen = await freePort(chosen + 1);
+  }
+}
 
-  const chosen = await freePort(port);
+async function launch(
+  { home, settings = {} }: PostgresOptions,
+  port: number,
+  user: Unprivileged,
+): Promise<{ server?: Postgres; problem?: string }> {
+  const { data, log } = paths(home);
   const output = openSync(log, 'a');
   const configuration = {
-    port: chosen,
+    port,
     listen_addresses: HOST,
     unix_socket_directories: '', // a socket's path is limited to 107 bytes, a checkout's is not
     max_connections: 200,
@@ -86,23 +110,26 @@ export async function startPostgres({ home, port, settings = {} }: PostgresOptio
   };
   const [command, ...args] = [
     ...user.prefix,
-    join(binaries, 'postgres'),
+    join(postgresBinaries(), 'postgres'),
     '-D',
     data,
     ...Object.entries(configuration).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const child = spawn(command!, args, { detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
-  const exited = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (status, signal) => resolve(`it ended with ${signal ?? `status ${status}`}`));
+  let ended: string | undefined;
+  child.once('error', (error) => {
+    ended = error.message;
+  });
+  child.once('exit', (status, signal) => {
+    ended = `it ended with ${signal ?? `status ${status}`}`;
   });
   child.unref();
-  const handle = createHandle(home, child.pid!, chosen);
-  const ready = waitFor(START_LIMIT, () => answers(handle));
-  const outcome = await Promise.race([ready.then((up) => (up ? undefined : 'it does not answer')), exited]);
-  if (outcome) throw new Failure(`PostgreSQL could not start (${outcome}): see ${log}.`);
-  return handle;
+  const server = createHandle(home, child.pid ?? 0, port);
+  const up = await waitFor(START_LIMIT, async () => ended !== undefined || (await answers(server)));
+  if (up && ended === undefined) return { server };
+  if (ended === undefined) await server.kill();
+  return { problem: ended ?? 'it does not answer' };
 }
 
 /** The PostgreSQL of that home when its process runs, whether it answers or not. */
@@ -112,14 +139,27 @@ export function findPostgres(home: string): (Postgres & { since: Date }) | undef
   return { ...createHandle(home, lines.pid, lines.port), since: lines.since };
 }
 
-/** Makes the role and the database that it owns, or brings them up to date. */
-export async function ensureDatabase(
-  server: Postgres,
-  wanted: { role: string; password: string; database: string },
-): Promise<void> {
-  const client = await connect(server);
+interface OwnedDatabase {
+  role: string;
+  password: string;
+  database: string;
+}
+
+/** Makes the roles and the databases that they own, or brings them up to date: what a former role owned becomes the new one's. */
+export async function ensureDatabases(server: Postgres, wanted: OwnedDatabase[]): Promise<void> {
+  const create = async () => {
+    for (const one of wanted) await using(server, 'postgres', (client) => createOwnedDatabase(client, { ...one, ctype: CTYPE }));
+  };
+  await create();
+  let moved = false;
+  for (const one of wanted) if (await using(server, one.database, (client) => adoptTables(client, one))) moved = true;
+  if (moved) await create(); // whose owner was the former role, the other database changed hands too
+}
+
+async function using<T>(server: Postgres, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await connect(server, database);
   try {
-    await createOwnedDatabase(client, { ...wanted, ctype: CTYPE });
+    return await work(client);
   } finally {
     await client.end();
   }
@@ -134,7 +174,9 @@ export async function connect(server: Postgres, database = 'postgres'): Promise<
   return client;
 }
 
+/** Whether it is this server that answers: another may have the port, and a copy of these data the password. */
 async function answers(server: Postgres): Promise<boolean> {
+  if (listensOn(server.pid, server.port) === false) return false;
   try {
     const client = await connect(server);
     await client.end();
@@ -210,7 +252,7 @@ function readLock(data: string): { pid: number; port: number; since: Date } | un
     return undefined;
   }
   const [pid, since, port] = [Number(lines[0]), new Date(Number(lines[2]) * 1000), Number(lines[3])];
-  if (!pid || !port || !isAlive(pid) || (processName(pid) ?? 'postgres') !== 'postgres') return undefined;
+  if (!pid || !port || !isAlive(pid) || (processName(pid) ?? 'postgres') !== 'postgres' || !worksIn(pid, data)) return undefined;
   return { pid, port, since };
 }
 

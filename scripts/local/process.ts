@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A zombie counts as gone: where nothing reaps orphans (a container without an init), it would stay for ever. */
@@ -16,6 +16,20 @@ export function processName(pid: number): string | undefined {
   return procStat(pid)?.name;
 }
 
+/**
+ * Whether a process works in that folder and, where `sign` is given, has it in its environment or command line. True where the
+ * system does not tell. Guards against pid files of another checkout, in a copy of it.
+ */
+export function worksIn(pid: number, folder: string | undefined, sign?: string): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    if (folder && readlinkSync(`/proc/${pid}/cwd`) !== realpathSync(folder)) return false;
+    return !sign || ['environ', 'cmdline'].some((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(sign));
+  } catch {
+    return false; // it ended, or is another user's
+  }
+}
+
 function procStat(pid: number): { name: string; state: string } | undefined {
   try {
     const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!;
@@ -23,6 +37,11 @@ function procStat(pid: number): { name: string; state: string } | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a file got since it had `from` bytes. */
+export function appendedTo(file: string, from: number): string {
+  return readFileSync(file).subarray(from).toString();
 }
 
 /** Polls until the check gives something. Undefined when it did not within `limit` milliseconds. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,8 +8,9 @@ import amqp from 'amqplib';
 import { renderDefinitions } from '../rabbitmq/definitions.ts';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
-import { freePort } from './ports.ts';
-import { endProcess, isAlive, processName, waitFor } from './process.ts';
+import { holderOfPort, listensOn } from './listeners.ts';
+import { freePort, isFree, saysTaken } from './ports.ts';
+import { appendedTo, endProcess, isAlive, processName, waitFor, worksIn } from './process.ts';
 import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from './rabbitmq-install.ts';
 
 const run = promisify(execFile);
@@ -33,7 +34,10 @@ type Environment = Record<string, string | undefined>;
 
 const HOST = '127.0.0.1';
 const START_LIMIT = 120_000;
+const MAPPER_LIMIT = 10_000;
 const STOP_LIMIT = 60_000;
+/** Ports to try, when others take them first. */
+const ATTEMPTS = 10;
 
 /** What a running broker was started with, kept for the commands that come later. */
 interface BrokerRecord {
@@ -65,29 +69,59 @@ export interface BrokerOptions {
   home: string;
   /** The first port to try. */
   port: number;
+  /** No other port will do. */
+  exact?: boolean;
   /** Names and passwords, as in `.env`. */
   environment: Environment;
   onProgress?: (what: string) => void;
 }
 
 /** The RabbitMQ of that home: started on the first free port from `port` on, or found running. Its users, queues and policies are as in the environment. */
-export async function startBroker({ home, port, environment, onProgress }: BrokerOptions): Promise<Broker> {
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const { home, port, exact, environment, onProgress } = options;
   const installation = await findRabbitmq(onProgress);
+  const { output } = paths(home);
   const running = readRecord(home);
-  if (running && isBroker(running.pid)) return joinRunning(running, { home, port, environment }, installation);
-  await stopBroker(home); // what a crashed one left
+  if (running && isBroker(running.pid, home)) return joinRunning(running, options, installation);
 
-  const { data, logs, config, plugins, definitions, output } = paths(home);
+  // Its own bind decides who gets a port: another checkout may start at the same moment.
+  for (let attempt = 1, first = port; ; attempt++) {
+    await stopBroker(home); // what a crashed one, or the last attempt, left
+    const addresses = await choosePorts(first, exact);
+    writeFiles(home, addresses.port, environment);
+    const logged = existsSync(output) ? statSync(output).size : 0;
+    const { record, problem } = await launch(home, addresses, environment, installation);
+    if (record) return createHandle(home, record, environment, installation);
+    await stopBroker(home);
+    const taken = (await Promise.all(Object.values(addresses).map(async (one) => ((await isFree(one)) ? [] : [one])))).flat();
+    const lost = taken.length > 0 || saysTaken(appendedTo(output, logged));
+    if (!lost || attempt === ATTEMPTS || (exact && taken.includes(port))) {
+      const holders = taken.map((one) => `; its port ${one} is taken${holderOfPort(one)}`).join('');
+      throw new Failure(`RabbitMQ could not start (${problem}${holders}): see ${output}.`);
+    }
+    if (!exact) first = addresses.port + 3;
+  }
+}
+
+type Addresses = Pick<BrokerRecord, 'port' | 'distributionPort' | 'epmdPort'>;
+
+/** The port mapper has its port at once, the broker its two seconds later: who has the first has all three. */
+async function choosePorts(first: number, exact = false): Promise<Addresses> {
+  const port = exact ? first : await freePort(first, 3);
+  const distributionPort = exact ? await freePort(port + 1, 2) : port + 1;
+  return { port, distributionPort, epmdPort: distributionPort + 1 };
+}
+
+function writeFiles(home: string, port: number, environment: Environment): void {
+  const { folder, data, logs, config, plugins, definitions } = paths(home);
   for (const path of [data, logs]) mkdirSync(path, { recursive: true });
-  const amqpPort = await freePort(port);
-  const distributionPort = await freePort(amqpPort + 1);
-  const epmdPort = await freePort(distributionPort + 1);
+  rmSync(join(folder, '.erlang.cookie'), { force: true }); // Erlang makes a new one: a copy of this folder has the old
   writeFileSync(definitions, renderDefinitions(environment), { mode: 0o600 });
   writeFileSync(plugins, '[].\n');
   writeFileSync(
     config,
     [
-      `listeners.tcp.1 = ${HOST}:${amqpPort}`,
+      `listeners.tcp.1 = ${HOST}:${port}`,
       `distribution.listener.interface = ${HOST}`,
       `load_definitions = ${pathFromCheckout(definitions)}`,
       'vm_memory_high_watermark.absolute = 1GB',
@@ -98,36 +132,61 @@ export async function startBroker({ home, port, environment, onProgress }: Broke
       '',
     ].join('\n'),
   );
-  const addresses = { port: amqpPort, distributionPort, epmdPort };
+}
+
+async function launch(
+  home: string,
+  addresses: Addresses,
+  environment: Environment,
+  installation: RabbitmqInstallation,
+): Promise<{ record?: BrokerRecord; problem?: string }> {
   const env = nodeEnvironment(home, addresses, installation);
-  const log = openSync(output, 'a');
+  const log = openSync(paths(home).output, 'a');
   const detached = { cwd: checkout, detached: true, stdio: ['ignore', log, log] as ['ignore', number, number], env };
-  // Erlang would start its port mapper by itself, and nobody would know which process to end afterwards.
-  const epmd = spawn(join(installation.erlang ?? '', 'epmd'), ['-address', HOST, '-port', String(epmdPort)], detached);
-  const broker = spawn(join(installation.scripts, 'rabbitmq-server'), [], {
-    ...detached,
-    env: { ...env, RUNNING_UNDER_SYSTEMD: 'true' }, // replaces the shell, so that the child's process is the broker itself
-  });
-  closeSync(log);
-  const ended = Promise.race([endOf(epmd, 'epmd'), endOf(broker, 'rabbitmq-server')]);
   const record: BrokerRecord = {
-    pid: broker.pid ?? 0,
-    epmdPid: epmd.pid ?? 0,
+    pid: 0,
+    epmdPid: 0,
     since: new Date().toISOString(),
     ...addresses,
     definitions: digest(environment),
   };
-  writeFileSync(paths(home).record, JSON.stringify(record), { mode: 0o600 });
-  const ready = waitFor(START_LIMIT, () => answers(amqpPort, environment));
-  const problem = await Promise.race([ready.then((up) => (up ? undefined : 'it does not answer')), ended]);
-  if (problem) throw new Failure(`RabbitMQ could not start (${problem}): see ${output}.`);
-  return createHandle(home, record, environment, installation);
+  const note = () => writeFileSync(paths(home).record, JSON.stringify(record), { mode: 0o600 });
+  try {
+    // Erlang would start its port mapper by itself, and nobody would know which process to end afterwards.
+    const epmd = spawn(
+      join(installation.erlang ?? '', 'epmd'),
+      ['-address', HOST, '-port', String(addresses.epmdPort)],
+      detached,
+    );
+    record.epmdPid = epmd.pid ?? 0;
+    note();
+    const epmdEnd = endOf(epmd, 'epmd');
+    // Not before: the broker would use the port mapper of whoever has that port.
+    const mapped = waitFor(MAPPER_LIMIT, () => listensOn(record.epmdPid, addresses.epmdPort) !== false);
+    const unmapped = await Promise.race([mapped.then((up) => (up ? undefined : 'epmd does not listen')), epmdEnd]);
+    if (unmapped) return { problem: unmapped };
+
+    const broker = spawn(join(installation.scripts, 'rabbitmq-server'), [], {
+      ...detached,
+      env: { ...env, RUNNING_UNDER_SYSTEMD: 'true' }, // replaces the shell, so that the child's process is the broker itself
+    });
+    record.pid = broker.pid ?? 0;
+    note();
+    let ended: string | undefined;
+    void Promise.race([epmdEnd, endOf(broker, 'rabbitmq-server')]).then((text) => {
+      ended = text;
+    });
+    const up = await waitFor(START_LIMIT, async () => ended !== undefined || (await answers(record, environment)));
+    return up && ended === undefined ? { record } : { problem: ended ?? 'it does not answer' };
+  } finally {
+    closeSync(log);
+  }
 }
 
 /** The RabbitMQ of that home when its process runs, whether it answers or not. */
 export function findBroker(home: string): { pid: number; port: number; since: Date } | undefined {
   const record = readRecord(home);
-  if (!record || !isBroker(record.pid)) return undefined;
+  if (!record || !isBroker(record.pid, home)) return undefined;
   return { pid: record.pid, port: record.port, since: new Date(record.since) };
 }
 
@@ -135,8 +194,8 @@ export function findBroker(home: string): { pid: number; port: number; since: Da
 export async function stopBroker(home: string): Promise<void> {
   const record = readRecord(home);
   if (!record) return;
-  if (isBroker(record.pid)) await endProcess(record.pid, 'SIGTERM', STOP_LIMIT);
-  if (isEpmd(record.epmdPid)) await endProcess(record.epmdPid, 'SIGTERM', 5000);
+  if (isBroker(record.pid, home)) await endProcess(record.pid, 'SIGTERM', STOP_LIMIT);
+  if (isEpmd(record.epmdPid, home)) await endProcess(record.epmdPid, 'SIGTERM', 5000);
   rmSync(paths(home).record, { force: true });
 }
 
@@ -146,7 +205,7 @@ async function joinRunning(
   installation: RabbitmqInstallation,
 ): Promise<Broker> {
   const broker = createHandle(home, record, environment, installation);
-  if (!(await waitFor(30_000, () => answers(record.port, environment)))) {
+  if (!(await waitFor(30_000, () => answers(record, environment)))) {
     throw new Failure(
       `RabbitMQ (process ${record.pid}) runs but does not answer on port ${record.port}: see ${paths(home).output}, or end it with kill -9 ${record.pid} and try again.`,
     );
@@ -218,9 +277,12 @@ function readRecord(home: string): BrokerRecord | undefined {
   }
 }
 
-// Process numbers are used again: what has another name now is not ours. The broker begins as a shell.
-const isBroker = (pid: number) => isAlive(pid) && /^(beam|erl|rabbitmq-server|sh$)/.test(processName(pid) ?? 'beam');
-const isEpmd = (pid: number) => isAlive(pid) && /^epmd/.test(processName(pid) ?? 'epmd');
+// Process numbers are used again, and a copy of this folder names another checkout's: what is not ours is left alone.
+const isBroker = (pid: number, home: string) =>
+  isOurs(pid, home) && /^(beam|erl|rabbitmq-server|sh$)/.test(processName(pid) ?? 'beam'); // it begins as a shell
+const isEpmd = (pid: number, home: string) => isOurs(pid, home) && /^epmd/.test(processName(pid) ?? 'epmd');
+const isOurs = (pid: number, home: string) =>
+  pid > 0 && isAlive(pid) && worksIn(pid, checkout, pathFromCheckout(paths(home).data));
 
 function endOf(child: ChildProcess, name: string): Promise<string> {
   child.unref();
@@ -238,8 +300,13 @@ function digest(environment: Environment): string {
   return createHash('sha256').update(JSON.stringify(values.sort())).digest('hex');
 }
 
-/** Whether a client gets as far as its credentials: right or wrong ones, the broker is up. */
-async function answers(port: number, environment: Environment): Promise<boolean> {
+/**
+ * Whether it is this broker that answers. Where the system does not tell who listens, its passwords do: only this home has them.
+ * A broker that runs already may have others than the environment, until they are imported.
+ */
+async function answers({ pid, port }: BrokerRecord, environment: Environment): Promise<boolean> {
+  const listens = listensOn(pid, port);
+  if (listens === false) return false;
   const connecting = amqp.connect(
     {
       hostname: HOST,
@@ -256,6 +323,6 @@ async function answers(port: number, environment: Environment): Promise<boolean>
     else connecting.then((late) => late.close()).catch(() => {});
     return connection !== undefined;
   } catch (error) {
-    return /ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED/i.test((error as Error).message);
+    return listens === true && /ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED/i.test((error as Error).message);
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Failure } from './failure.ts';
-import { localHome } from './home.ts';
+import { localHome, requireOwner } from './home.ts';
 import { createReport, runCommand } from './report.ts';
 import { stopStack } from './stack.ts';
 
@@ -12,6 +12,7 @@ const KEPT = new Set(['cache', 'stack.lock', 'install.lock']);
 
 await runCommand(async () => {
   const home = localHome();
+  requireOwner(home);
   const found = existsSync(home) ? readdirSync(home).filter((name) => !KEPT.has(name)) : [];
   if (found.length === 0) {
     console.log('There is no local data.');

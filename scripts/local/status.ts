@@ -1,7 +1,7 @@
 // npm run status: 0 when everything runs, else 1
 import { localHome } from './home.ts';
 import { runCommand } from './report.ts';
-import { stackStatus } from './stack.ts';
+import { stackStatus } from './stack-status.ts';
 
 await runCommand(async () => {
   const parts = await stackStatus(localHome());
@@ -23,6 +23,8 @@ await runCommand(async () => {
         .join('  ')
         .trimEnd(),
     );
+  const findings = parts.filter((part) => part.finding);
+  if (findings.length > 0) console.log(`\n${findings.map(({ name, finding }) => `${name} is down, and ${finding}.`).join('\n')}`);
   const down = parts.filter((part) => part.pid === undefined);
   if (down.length > 0)
     console.log(

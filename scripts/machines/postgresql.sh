@@ -42,10 +42,8 @@ role=$role password=$password database=$database ctype=C.UTF-8 \
 \getenv password password
 \getenv database database
 \getenv ctype ctype
-SELECT coalesce((SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = :'database'), :'role') AS former \gset
 \ir /vagrant/scripts/postgres/create-database.sql
--- A role that got another name in .env takes over the tables.
 \connect :"database"
-SELECT format('REASSIGN OWNED BY %I TO %I', :'former', :'role') WHERE :'former' <> :'role' \gexec
+\ir /vagrant/scripts/postgres/adopt-tables.sql
 SQL
 say "PostgreSQL $version is ready, with the database $database"

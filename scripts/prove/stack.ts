@@ -1,12 +1,12 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, localEnvironment } from '../local/environment.ts';
+import { type Environment, homeEnvironment } from '../local/environment.ts';
 import { Failure } from '../local/failure.ts';
 import { databases, migrate } from '../local/migrations.ts';
 import { findDaemon, restartApp, startApp, startDaemon } from '../local/pm2.ts';
 import { anyFreePort } from '../local/ports.ts';
-import { connect, ensureDatabase, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
-import { isAlive, processName, waitFor } from '../local/process.ts';
+import { connect, ensureDatabases, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
+import { isAlive, waitFor } from '../local/process.ts';
 import { type Broker, findBroker, startBroker, stopBroker } from '../local/rabbitmq.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { type Link, SERVICES, type Service } from './plan.ts';
@@ -53,7 +53,7 @@ export async function startStack(home: string, onProgress: (what: string) => voi
 
 async function start(home: string, onProgress: (what: string) => void): Promise<Stack> {
   const environment: Environment = {
-    ...localEnvironment(process.env),
+    ...homeEnvironment(home, process.env),
     API_GATEWAY_PORT: String(await anyFreePort()),
     INVENTORY_PORT: String(await anyFreePort()),
   };
@@ -73,7 +73,7 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
   onProgress('Creating the databases');
   for (const { app, prefix } of databases) {
     const [role, password, database] = ['USER', 'PASSWORD', 'NAME'].map((part) => environment[`${prefix}_${part}`]!);
-    await ensureDatabase(postgres!, { role: role!, password: password!, database: database! });
+    await ensureDatabases(postgres!, [{ role: role!, password: password!, database: database! }]);
     await migrate(app, environment);
   }
 
@@ -133,7 +133,7 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
  */
 async function endProcesses(home: string): Promise<void> {
   const daemon = findDaemon(home);
-  if (daemon && /^PM2/.test(processName(daemon) ?? 'PM2')) kill(daemon); // else the number is another process's by now
+  if (daemon) kill(daemon);
   for (const server of [findPostgres(home), findBroker(home)]) if (server) kill(server.pid);
   await stopBroker(home); // Erlang's port mapper
 }

@@ -2,9 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { checkout } from '../local/home.ts';
+import { markOf, withOwnPasswords } from '../local/identity.ts';
 import { databases, migrate } from '../local/migrations.ts';
 import { anyFreePort } from '../local/ports.ts';
-import { connect, ensureDatabase, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
+import { connect, ensureDatabases, findPostgres, type Postgres, startPostgres } from '../local/postgres.ts';
 import { isAlive } from '../local/process.ts';
 import { startBroker, stopBroker } from '../local/rabbitmq.ts';
 
@@ -33,7 +34,7 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
   mkdirSync(home, { recursive: true });
   const stop = () => remove(home);
   try {
-    const env = parseEnv(readFileSync(join(checkout, '.env'), 'utf8')) as Record<string, string>;
+    const env = withOwnPasswords(parseEnv(readFileSync(join(checkout, '.env'), 'utf8')) as Record<string, string>, markOf(home));
     const [postgres, broker] = await Promise.all([
       // Nothing here has to survive a power cut.
       startPostgres({ home, port: await anyFreePort(), settings: { fsync: 'off', max_connections: '300' } }),
@@ -79,7 +80,7 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
 async function createMigrated(postgres: Postgres, app: string, prefix: string, env: Record<string, string>): Promise<void> {
   const database = env[`${prefix}_NAME`]!;
   const role = env[`${prefix}_USER`]!;
-  await ensureDatabase(postgres, { role, password: env[`${prefix}_PASSWORD`]!, database });
+  await ensureDatabases(postgres, [{ role, password: env[`${prefix}_PASSWORD`]!, database }]);
   await migrate(app, env);
   const client = await connect(postgres);
   await client.query(
