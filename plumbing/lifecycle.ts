@@ -69,6 +69,12 @@ function fail(name: string, error: unknown): never {
     );
     process.exit(1);
   }
+  if (code === 'EADDRNOTAVAIL') {
+    process.stderr.write(
+      `${name}: ${address} is not an address of this computer. The values of .env are the virtual machines'; npm start, in the folder above, runs everything on this computer.\n`,
+    );
+    process.exit(1);
+  }
   const log = createLog(name, 'info');
   log.fatal({ err: error }, 'could not start');
   exit(log, 1);

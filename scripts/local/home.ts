@@ -1,10 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { checkout } from './checkout.mjs';
 import { Failure } from './failure.ts';
 
-/** The root of the checkout, without a slash at the end. */
-export const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export { checkout };
 
 /** Where the data of `npm start` lives. */
 export const localHome = () => join(checkout, '.local');

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
 import { connect, type Postgres } from './postgres.ts';
+import { privateHome } from './private-home.mjs';
 
 const run = promisify(execFile);
 
@@ -37,7 +38,7 @@ export async function migrate(app: string, environment: Record<string, string | 
   try {
     await run(process.execPath, [join(checkout, 'node_modules', 'prisma', 'build', 'index.js'), 'migrate', 'deploy'], {
       cwd: join(checkout, app),
-      env: { ...process.env, ...environment, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
+      env: { ...process.env, ...environment, ...privateHome(), PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
     });
   } catch (error) {
     const { stderr, stdout } = error as { stderr?: string; stdout?: string };

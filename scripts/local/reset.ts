@@ -7,13 +7,13 @@ import { localHome, requireOwner } from './home.ts';
 import { createReport, runCommand } from './report.ts';
 import { stopStack } from './stack.ts';
 
-/** Downloads that hold nothing of the user's. */
-const KEPT = new Set(['cache', 'stack.lock', 'install.lock']);
+/** Downloads, which hold nothing of the user's, and locks, with the files that they are made of. */
+const KEPT = /^(cache$|(stack|install)\.lock)/;
 
 await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
-  const found = existsSync(home) ? readdirSync(home).filter((name) => !KEPT.has(name)) : [];
+  const found = dataIn(home);
   if (found.length === 0) {
     console.log('There is no local data.');
     return 0;
@@ -31,8 +31,13 @@ await runCommand(async () => {
       return 1;
     }
   }
-  await stopStack(home, createReport());
-  for (const name of found) rmSync(join(home, name), { recursive: true, force: true });
+  await stopStack(home, createReport(), () => {
+    for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
+  });
   console.log('Deleted.');
   return 0;
 });
+
+function dataIn(home: string): string[] {
+  return existsSync(home) ? readdirSync(home).filter((name) => !KEPT.test(name)) : [];
+}

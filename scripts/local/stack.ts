@@ -159,8 +159,11 @@ async function stopFormerOwners(home: string, apps: Map<string, App>, environmen
   }
 }
 
-/** Stops all of it, what takes work in first; nothing that was answered is lost. Gives false when nothing ran. */
-export async function stopStack(home: string, report: Report): Promise<boolean> {
+/**
+ * Stops all of it, what takes work in first; nothing that was answered is lost. What follows is done before anything can be
+ * started again. Gives false when nothing ran.
+ */
+export async function stopStack(home: string, report: Report, andThen: () => void = () => {}): Promise<boolean> {
   requireOwner(home);
   mkdirSync(home, { recursive: true });
   return withLock(
@@ -175,6 +178,7 @@ export async function stopStack(home: string, report: Report): Promise<boolean> 
       else await stopBroker(home); // what a crashed one left
       const postgres = findPostgres(home);
       if (postgres) await report.step('PostgreSQL', () => postgres.stop());
+      andThen();
       return ran;
     },
     (pid) => report.note(`Waiting for process ${pid}, which is starting or stopping the stack`),
