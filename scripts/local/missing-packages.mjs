@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 export function missingPackages(lockFile) {
   const { packages } = JSON.parse(readFileSync(lockFile, 'utf8'));
   const needed = Object.entries(packages)
-    .filter(([path, entry]) => path.includes('node_modules/') && !entry.link && isForHere(entry))
+    .filter(([path, entry]) => path.includes('node_modules/') && isForHere(entry))
     .map(([path]) => path);
   const missing = needed.filter((path) => !existsSync(join(dirname(lockFile), path, 'package.json')));
   return { missing: missing.map((path) => path.split('node_modules/').at(-1)), total: needed.length };
