@@ -18,12 +18,13 @@ import { gateway } from './questions/gateway.ts';
 import { growth } from './questions/growth.ts';
 import { inventory } from './questions/inventory.ts';
 import { orders } from './questions/orders.ts';
+import { prisma } from './questions/prisma.ts';
 import { start } from './questions/start.ts';
 import { markdownTable, savedResult, saveResult, targetTable, writeDocuments } from './results.ts';
 import { startOwnStack } from './stack.ts';
 
 /** `start` comes last: it stops the stack. */
-const questions: Question[] = [gateway, orders, backlog, inventory, growth, start];
+const questions: Question[] = [gateway, orders, backlog, inventory, prisma, growth, start];
 
 async function bench(): Promise<number> {
   const { quick, asked } = readArguments();

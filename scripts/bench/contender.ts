@@ -20,9 +20,14 @@ export interface Running {
 
 /** A service of the product, as it ships: with the arguments for Node that PM2 gives it. */
 export function startService(workspace: string, environment: Record<string, string>): Running {
-  const folder = join(checkout, workspace);
-  const { apps } = createRequire(import.meta.url)(join(folder, 'ecosystem.config.cjs')) as { apps: [{ node_args?: string[] }] };
-  return run(workspace, process.execPath, [...(apps[0].node_args ?? []), 'server.ts'], folder, environment);
+  return run(workspace, process.execPath, [...nodeArguments(workspace), 'server.ts'], join(checkout, workspace), environment);
+}
+
+/** The arguments for Node that PM2 gives to that service. */
+export function nodeArguments(workspace: string): string[] {
+  const description = join(checkout, workspace, 'ecosystem.config.cjs');
+  const { apps } = createRequire(import.meta.url)(description) as { apps: [{ node_args?: string[] }] };
+  return apps[0].node_args ?? [];
 }
 
 /** A program of the folder of peers, in production mode. */
