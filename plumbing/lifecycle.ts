@@ -30,15 +30,15 @@ export async function runService(name: string, start: () => Promise<Service>): P
     log.info({ reason }, 'stopping');
     setTimeout(() => {
       log.fatal({ after_ms: STOP_DEADLINE }, 'not stopped in time, leaving');
-      exit(log, 1);
+      process.exit(1);
     }, STOP_DEADLINE).unref();
     try {
       await service.close();
       log.info('stopped');
-      exit(log, status);
+      process.exit(status);
     } catch (error) {
       log.fatal({ err: error }, 'could not stop cleanly');
-      exit(log, 1);
+      process.exit(1);
     }
   };
   process.on('SIGINT', () => stop('SIGINT', 0));
@@ -77,15 +77,5 @@ function fail(name: string, error: unknown): never {
   }
   const log = createLog(name, 'info');
   log.fatal({ err: error }, 'could not start');
-  exit(log, 1);
-}
-
-function exit(log: Logger, status: number): never {
-  try {
-    log.flush(() => process.exit(status));
-  } catch {
-    process.exit(status);
-  }
-  setTimeout(() => process.exit(status), 1000);
-  return undefined as never;
+  process.exit(1);
 }

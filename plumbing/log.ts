@@ -1,18 +1,24 @@
+import { writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** Characters after which what was logged is written at once. */
+/** Characters after which what was logged is written. */
 const BATCH = 16_384;
 
 /** Milliseconds after which it is written in any case. */
 const DELAY = 200;
 
-/** One JSON object a line on standard output, where PM2 collects it. Written in batches: call `log.flush()` before exit. */
+const WARN = pino.levels.values.warn!;
+
+/**
+ * One JSON object a line on standard output, where PM2 collects it. Warnings and worse are written at once, with all that
+ * came before them; the rest in batches, which cost a request 10 µs less. Only a SIGKILL or an abort loses a batch.
+ */
 export function createLog(service: string, level: string): Logger {
   return pino(
     { base: { service }, level, timestamp: isoTime, formatters: { level: (label) => ({ level: label }) } },
-    batched(pino.destination({ dest: 1, sync: false })),
+    standardOutput,
   );
 }
 
@@ -29,29 +35,42 @@ function isoTime(): string {
   return lastText;
 }
 
+/** One for the whole process: so all lines keep their order. */
+const standardOutput = {
+  [Symbol.for('pino.metadata')]: true, // pino's way to tell a stream each line's level, as `lastLevel`
+  lastLevel: 0,
+  write(line: string) {
+    if (waiting === '') process.once('exit', writeOut);
+    waiting += line;
+    if (this.lastLevel >= WARN || waiting.length >= BATCH) writeOut();
+    else timer ??= setTimeout(writeOut, DELAY).unref();
+  },
+};
+
+let waiting = '';
+let timer: NodeJS.Timeout | undefined;
+
 /**
- * Gathers lines before the destination does: it counts the bytes of all that waits with every line, which costs more
- * than the line.
+ * Synchronously, because nothing else is sure to be out before the process ends, and because two ways of writing would
+ * mix their lines.
  */
-function batched(destination: ReturnType<typeof pino.destination>) {
-  let waiting = '';
-  let timer: NodeJS.Timeout | undefined;
-  const hand = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const lines = waiting;
-    waiting = '';
-    if (lines) destination.write(lines);
-  };
-  return {
-    write(line: string) {
-      waiting += line;
-      if (waiting.length >= BATCH) hand();
-      else timer ??= setTimeout(hand, DELAY).unref();
-    },
-    flush(done: (error?: Error) => void) {
-      hand();
-      destination.flush(done);
-    },
-  };
+function writeOut(): void {
+  process.off('exit', writeOut);
+  clearTimeout(timer);
+  timer = undefined;
+  let rest = Buffer.from(waiting);
+  waiting = '';
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // no reader, no space: there is nowhere to say so
+      Atomics.wait(pause, 0, 0, FULL_PIPE_PAUSE);
+    }
+  }
 }
+
+/** Milliseconds until a full pipe is tried again. */
+const FULL_PIPE_PAUSE = 5;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
