@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'dotenv';
 import { z } from 'zod';
+import { parseEnvFile } from './env-file.ts';
 
-export type Environment = Record<string, string | undefined>;
+const FAULTS = Symbol('what is wrong with lines of .env, by name');
+
+/** Variables by name. What is wrong with a line travels along, so that whoever needs that variable can say it. */
+export type Environment = Record<string, string | undefined> & { [FAULTS]?: Record<string, string> };
 
 /** What the operator got wrong. Its message is the whole report: one line for each variable. */
 export class ConfigurationError extends Error {}
 
-/** The `.env` file overlaid with the process's own variables, which win. A missing file is an empty one. */
-export function loadEnvironment(file: URL, own: Environment): Environment {
+/** The variables of the `.env` file, each with the process's own value where it has one. A missing file is an empty one. */
+export function readEnvironment(file: URL, own: Environment): Record<string, string> {
   let text = '';
   try {
     text = readFileSync(file, 'utf8');
@@ -17,23 +20,51 @@ export function loadEnvironment(file: URL, own: Environment): Environment {
       throw new ConfigurationError(`${file.pathname} cannot be read: ${(error as Error).message}`);
     }
   }
-  return { ...parse(text), ...own };
+  const { values, faults } = parseEnvFile(text);
+  for (const [name, value] of Object.entries(own)) {
+    if (value === undefined) continue;
+    delete faults[name];
+    if (name in values) values[name] = value;
+  }
+  return Object.assign(values, { [FAULTS]: faults });
 }
 
-/** The typed configuration, or a ConfigurationError that names every missing and every bad variable together. */
-export function parseEnvironment<T extends z.ZodObject>(variables: T, environment: Environment): z.infer<T> {
+/** The `.env` file overlaid with the process's own variables, which win. */
+export function loadEnvironment(file: URL, own: Environment): Environment {
+  return { ...readEnvironment(file, own), ...own };
+}
+
+/**
+ * The typed configuration, or a ConfigurationError that names every missing and every bad variable together.
+ * `renamed`: names that are no longer read, with those that took their place. One whose value would change something is an error.
+ */
+export function parseEnvironment<T extends z.ZodObject>(
+  variables: T,
+  environment: Environment,
+  renamed: Record<string, string> = {},
+): z.infer<T> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const faults = environment[FAULTS] ?? {};
+  const faulty = Object.keys(variables.shape).filter((name) => faults[name]);
   const result = variables.safeParse(given);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => {
-    const name = String(path[0]);
-    if (given[name] === undefined) return `  ${name} is missing`;
-    const shown = name.includes('PASSWORD') ? '' : ` (it is "${given[name]}")`;
-    return `  ${name} ${message}${shown}`;
-  });
+  const problems = [
+    ...faulty.map((name) => `  ${name} ${faults[name]}`),
+    ...Object.entries(renamed)
+      .filter(([old, name]) => given[old] !== undefined && given[old] !== given[name])
+      .map(([old, name]) => `  ${old} is called ${name} now`),
+    ...(result.error?.issues ?? [])
+      .filter(({ path }) => !faulty.includes(String(path[0])))
+      .map(({ path, message }) => `  ${problemOf(String(path[0]), given[String(path[0])], message)}`),
+  ];
+  if (result.success && problems.length === 0) return result.data;
   throw new ConfigurationError(
     ['The configuration is not usable. Correct these in .env or in the environment:', ...problems].join('\n'),
   );
+}
+
+function problemOf(name: string, value: string | undefined, message: string): string {
+  if (value === undefined) return `${name} is missing`;
+  return `${name} ${message}${name.includes('PASSWORD') ? '' : ` (it is "${value}")`}`;
 }
 
 const wholeNumber = (low: number, high: number, unit: string) =>
@@ -56,6 +87,8 @@ const hosts = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text;
+
 /** Variables of the kinds that the services share. */
 export const variable = {
   text: z.string(),
@@ -65,6 +98,20 @@ export const variable = {
   milliseconds: (fallback: number) => wholeNumber(1, 3_600_000, 'milliseconds').prefault(String(fallback)),
   count: (fallback: number, low = 1) => wholeNumber(low, 1_000_000_000, 'a whole number').prefault(String(fallback)),
   bytes: (fallback: number) => wholeNumber(1, 1_073_741_824, 'bytes').prefault(String(fallback)),
+  /** Of web pages, as browsers send them (RFC 6454, section 6.2); `*` is any. Separated by commas, none by default. */
+  origins: z
+    .string()
+    .prefault('')
+    .transform((list) =>
+      list
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    )
+    .refine(
+      (origins) => origins.every(isOrigin) || origins.join() === '*',
+      'must be * or origins such as https://films.example, separated by commas',
+    ),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .prefault('info'),

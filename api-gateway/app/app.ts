@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import { admission } from './admission.ts';
 import { billingRoutes } from './billing.ts';
 import type { Config } from './config.ts';
+import { cors } from './cors.ts';
 import { moviesProxy } from './movies-proxy.ts';
 import type { PublishOrder } from './publisher.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -15,7 +16,7 @@ export interface AppParts {
   log: Logger;
   inventory: Dispatcher;
   publish: PublishOrder;
-  config: Pick<Config, 'inventory' | 'limits' | 'rateLimit'>;
+  config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins'>;
 }
 
 export function createApp({ log, inventory, publish, config }: AppParts): Koa {
@@ -25,6 +26,7 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
   app.use(tracing());
   app.use(accessLog(log));
   app.use(problems(log));
+  app.use(cors(config.corsOrigins)); // before what refuses: a page may read that too
   app.use(rateLimit(config.rateLimit));
   app.use(admission(limits.requestsInFlight));
   // Before any body parser: it forwards the bytes as they come.

@@ -4,6 +4,7 @@ import { z } from 'zod';
 const variables = z.object({
   API_GATEWAY_PORT: variable.port,
   API_GATEWAY_LISTEN_HOST: variable.host.prefault('0.0.0.0'),
+  CORS_ORIGINS: variable.origins,
   INVENTORY_HOST: variable.host,
   INVENTORY_PORT: variable.port,
   INVENTORY_TIMEOUT: variable.milliseconds(5000),
@@ -37,6 +38,7 @@ export function loadConfig(environment: Environment) {
   return {
     logLevel: env.LOG_LEVEL,
     listen: { host: env.API_GATEWAY_LISTEN_HOST, port: env.API_GATEWAY_PORT },
+    corsOrigins: env.CORS_ORIGINS,
     inventory: {
       origin: `http://${env.INVENTORY_HOST.includes(':') ? `[${env.INVENTORY_HOST}]` : env.INVENTORY_HOST}:${env.INVENTORY_PORT}`,
       timeout: env.INVENTORY_TIMEOUT,

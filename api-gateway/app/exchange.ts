@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@crud-master/plumbing/log';
 import { PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
 import type { Dispatcher } from 'undici';
-import { fieldPairs, requestHeaders, responseHeaders } from './forwarded-headers.ts';
+import { besideOwn, fieldPairs, requestHeaders, responseHeaders } from './forwarded-headers.ts';
 import type { Trace } from './tracing.ts';
 
 export interface ExchangeOptions {
@@ -126,7 +126,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#res.writeHead(
       status,
       reasonBytes(reason ?? ''),
-      responseHeaders(rawHeaders, this.#trace, hasBody && httpVersion === '1.1'),
+      besideOwn(responseHeaders(rawHeaders, this.#trace, hasBody && httpVersion === '1.1'), this.#res),
     );
   }
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Trace } from './tracing.ts';
 
 /**
@@ -73,6 +73,23 @@ export function responseHeaders(raw: readonly Buffer[], trace: Trace, trailersPo
   const kept = listed ? without(headers, listed) : headers;
   kept.push('X-Request-Id', trace.requestId);
   return kept;
+}
+
+/**
+ * Inventory's fields beside those that the gateway has set on the answer already (`CORS_ORIGINS`, `RATE_LIMIT`), which win.
+ * `Vary` is what both say. `writeHead` would put inventory's in the place of all of them.
+ */
+export function besideOwn(headers: string[], answer: ServerResponse): string[] {
+  const own = answer.getHeaderNames();
+  if (own.length === 0) return headers;
+  const vary = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]!.toLowerCase() === 'vary').join(', ');
+  if (vary && answer.hasHeader('vary')) answer.setHeader('Vary', both(vary, String(answer.getHeader('vary'))));
+  return without(headers, new Set(own));
+}
+
+function both(vary: string, own: string): string {
+  const names = vary.toLowerCase().split(/\s*,\s*/);
+  return names.includes('*') || names.includes(own.toLowerCase()) ? vary : `${vary}, ${own}`;
 }
 
 /** Raw fields as a list of pairs. */

@@ -21,3 +21,27 @@ test('everything that is missing or wrong is named together, no password shown',
 test('an IPv6 inventory has brackets in its origin', () => {
   expect(loadConfig({ ...env, INVENTORY_HOST: '::1', INVENTORY_PORT: '8080' }).inventory.origin).toBe('http://[::1]:8080');
 });
+
+test.each([
+  ['', []],
+  ['*', ['*']],
+  ['https://films.example, http://localhost:5173', ['https://films.example', 'http://localhost:5173']],
+  ['http://[::1]:5173', ['http://[::1]:5173']],
+])('CORS_ORIGINS may be "%s"', (CORS_ORIGINS, origins) => {
+  expect(loadConfig({ ...env, CORS_ORIGINS }).corsOrigins).toEqual(origins);
+});
+
+test.each([
+  'films.example',
+  'https://films.example/',
+  'https://films.example/app',
+  'https://Films.example',
+  'https://films.example:443',
+  'https://*.example',
+  'null',
+  'file://x',
+  '*, https://films.example',
+  'https://a b',
+])('CORS_ORIGINS may not be "%s", which no browser sends', (CORS_ORIGINS) => {
+  expect(() => loadConfig({ ...env, CORS_ORIGINS })).toThrow(/CORS_ORIGINS must be \* or origins such as .* \(it is "/);
+});

@@ -5,9 +5,9 @@ const variables = z.object({
   INVENTORY_HOST: variable.host,
   INVENTORY_PORT: variable.port,
   INVENTORY_LISTEN_HOST: variable.host.optional(),
-  INVENTORY_BODY_LIMIT: variable.bytes(1_048_576),
+  INVENTORY_MAX_BODY_BYTES: variable.bytes(1_048_576),
   // Longer than the gateway's, which adds a few fields to the header that it forwards
-  INVENTORY_HEADER_LIMIT: variable.bytes(32_768),
+  INVENTORY_MAX_HEADER_BYTES: variable.bytes(32_768),
   INVENTORY_HEADERS_TIMEOUT: variable.milliseconds(10_000),
   INVENTORY_REQUEST_TIMEOUT: variable.milliseconds(30_000),
   MOVIES_DB_HOST: variable.host,
@@ -22,17 +22,22 @@ const variables = z.object({
   LOG_LEVEL: variable.logLevel,
 });
 
+const renamed = {
+  INVENTORY_BODY_LIMIT: 'INVENTORY_MAX_BODY_BYTES',
+  INVENTORY_HEADER_LIMIT: 'INVENTORY_MAX_HEADER_BYTES',
+};
+
 export type Config = ReturnType<typeof loadConfig>;
 
 /** Throws a ConfigurationError that names every bad variable. */
 export function loadConfig(environment: Environment) {
-  const env = parseEnvironment(variables, environment);
+  const env = parseEnvironment(variables, environment, renamed);
   return {
     logLevel: env.LOG_LEVEL,
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
-    bodyLimit: env.INVENTORY_BODY_LIMIT,
+    bodyLimit: env.INVENTORY_MAX_BODY_BYTES,
     http: {
-      headerLimit: env.INVENTORY_HEADER_LIMIT,
+      headerLimit: env.INVENTORY_MAX_HEADER_BYTES,
       headersTimeout: env.INVENTORY_HEADERS_TIMEOUT,
       requestTimeout: env.INVENTORY_REQUEST_TIMEOUT,
     },

@@ -15,7 +15,11 @@ interface Line {
   service: string;
   time: string;
 }
-const lines = (output: string): Line[] => output.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+const lines = (output: string): Line[] =>
+  output
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
 
 const logged = (code: string) => lines(spawnSync(process.execPath, program(code), { encoding: 'utf8', timeout: 20_000 }).stdout);
 const messages = (code: string) => logged(code).map(({ msg }) => msg);
@@ -27,9 +31,12 @@ const ENDS = {
   'throws what nobody catches': 'throw new Error("nobody catches this");',
 };
 
-test.each(Object.entries(ENDS))('a warning and all that was logged before it are out when the process %s right after', (_, end) => {
-  expect(messages(`log.info('one'); log.info('two'); log.warn('three'); ${end}`)).toEqual(['one', 'two', 'three']);
-});
+test.each(Object.entries(ENDS))(
+  'a warning and all that was logged before it are out when the process %s right after',
+  (_, end) => {
+    expect(messages(`log.info('one'); log.info('two'); log.warn('three'); ${end}`)).toEqual(['one', 'two', 'three']);
+  },
+);
 
 test('what is logged after many batches stays behind them', () => {
   const code = `for (let i = 0; i < 1000; i++) log.info('x'.repeat(100) + i); log.error('last'); process.kill(process.pid, "SIGKILL");`;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
-import { ConfigurationError } from '@crud-master/plumbing/environment';
+import { pathToFileURL } from 'node:url';
+import { ConfigurationError, readEnvironment } from '@crud-master/plumbing/environment';
 import { Failure } from './failure.ts';
 import { checkout, requireOwner } from './home.ts';
 import { isCopy, markOf, withOwnPasswords } from './identity.ts';
@@ -25,8 +25,7 @@ const OVERLAY: Environment = {
 export function localEnvironment(own: Record<string, string | undefined>): Environment {
   const file = join(checkout, '.env');
   if (!existsSync(file)) throw new Failure(`There is no ${file}. It belongs to the checkout: git checkout .env brings it back.`);
-  const values = parseEnv(readFileSync(file, 'utf8')) as Environment;
-  for (const name of Object.keys(values)) values[name] = own[name] ?? values[name]!;
+  const values = readEnvironment(pathToFileURL(file), own);
   for (const [name, value] of Object.entries(own)) {
     if (value !== undefined && !(name in values) && isSetting(name, value, values)) values[name] = value;
   }

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { pathToFileURL } from 'node:url';
+import { readEnvironment } from '@crud-master/plumbing/environment';
 import { checkout } from '../local/home.ts';
 import { markOf, withOwnPasswords } from '../local/identity.ts';
 import { databases, migrate } from '../local/migrations.ts';
@@ -34,7 +35,7 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
   mkdirSync(home, { recursive: true });
   const stop = () => remove(home);
   try {
-    const env = withOwnPasswords(parseEnv(readFileSync(join(checkout, '.env'), 'utf8')) as Record<string, string>, markOf(home));
+    const env = withOwnPasswords(readEnvironment(pathToFileURL(join(checkout, '.env')), {}), markOf(home));
     const [postgres, broker] = await Promise.all([
       // Nothing here has to survive a power cut.
       startPostgres({ home, port: await anyFreePort(), settings: { fsync: 'off', max_connections: '300' } }),

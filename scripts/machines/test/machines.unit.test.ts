@@ -16,6 +16,12 @@ interface Machine {
   settings?: Record<string, string>;
 }
 
+interface EnvLine {
+  text: string;
+  values: Record<string, string>;
+  faults?: Record<string, string>;
+}
+
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const vagrantfile = read('Vagrantfile');
@@ -152,17 +158,19 @@ describe('odd characters in settings', () => {
     return `${mark}${value}${mark}`;
   };
 
-  test('a script in the machine reads from its .env what the service reads there', () => {
-    const text = ODD_VALUES.map((value, index) => `KEY_${index}=${quoted(value)}\n`).join('');
-    writeFileSync(join(scratch, '.env'), text);
+  /** What `load_settings` makes of the `.env` in the scratch folder. */
+  const inScript = () => {
     const print = `. "$1/scripts/machines/prelude.sh"; release=$2; load_settings; for key in \${!KEY_*}; do printf '%s=%s\\0' "$key" "\${!key}"; done`;
     const output = execFileSync('bash', ['-c', print, 'test', root, scratch], { encoding: 'utf8' });
     const pairs = output.split('\0').filter(Boolean);
-    const inScript = Object.fromEntries(
-      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-    );
-    expect(inScript).toEqual(parse(text));
-    expect(inScript).toEqual(Object.fromEntries(ODD_VALUES.map((value, index) => [`KEY_${index}`, value])));
+    return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  };
+
+  test('a script in the machine reads from its .env what the service reads there', () => {
+    const text = ODD_VALUES.map((value, index) => `KEY_${index}=${quoted(value)}\n`).join('');
+    writeFileSync(join(scratch, '.env'), text);
+    expect(inScript()).toEqual(parse(text));
+    expect(inScript()).toEqual(Object.fromEntries(ODD_VALUES.map((value, index) => [`KEY_${index}`, value])));
   });
 
   const ruby = (code: string, input: string) =>
@@ -188,6 +196,26 @@ describe('odd characters in settings', () => {
     ].join('\n');
     const output = ruby(`puts JSON.generate(EnvFile.parse($stdin.set_encoding('UTF-8').read))`, text);
     expect(JSON.parse(output)).toEqual(parse(text));
+  });
+
+  test.runIf(installed('ruby'))(
+    'the Vagrantfile reads every odd line as the services do, and says the same of a faulty one',
+    () => {
+      const lines: EnvLine[] = JSON.parse(read('plumbing/test/env-lines.json'));
+      const texts = JSON.stringify(lines.map(({ text }) => text));
+      const code = `puts JSON.generate(JSON.parse($stdin.read).map { |text| [EnvFile.parse(text), EnvFile.faults(text)] })`;
+      const expected = lines.map(({ values, faults = {} }) => [values, faults]);
+      expect(JSON.parse(ruby(code, texts))).toEqual(expected);
+    },
+  );
+
+  test.runIf(installed('ruby'))('a script in the machine gets the value that the Vagrantfile read, whatever the line', () => {
+    const lines: EnvLine[] = JSON.parse(read('plumbing/test/env-lines.json'));
+    const values = Object.fromEntries(
+      lines.flatMap(({ values }, line) => Object.entries(values).map(([key, value]) => [`KEY_${line}_${key}`, value])),
+    );
+    writeFileSync(join(scratch, '.env'), ruby(`puts EnvFile.render(JSON.parse($stdin.read))`, JSON.stringify(values)));
+    expect(inScript()).toEqual(values);
   });
 
   test.runIf(installed('ruby'))('what the Vagrantfile hands to a machine, the service reads unchanged', () => {
