@@ -34,6 +34,13 @@ interface Film {
 const film = async (answer: Response) => (await answer.json()) as Film;
 const films = async (answer: Response) => (await answer.json()) as Film[];
 
+/** The fold of one letter, of what JavaScript knows of Unicode: upper case is full, and then letter by letter to lower case. */
+function foldedByUnicode(letter: string): string {
+  const fold = (part: string) =>
+    part === 'ı' ? part : [...part.toLowerCase().toUpperCase()].map((one) => one.toLowerCase()).join('');
+  return [...letter.normalize('NFD')].map(fold).join('').normalize('NFC');
+}
+
 describe('the table', () => {
   test('has the columns of the contract and no other', async () => {
     const { rows } = await catalogue.sql.query(
@@ -102,13 +109,52 @@ describe.each(['', '/'])('with "%s" at the end of the path', (slash) => {
 });
 
 describe('search', () => {
+  const search = async (title: string) => {
+    const answer = await catalogue.request(`/api/movies?title=${encodeURIComponent(title)}`);
+    return (await films(answer)).map(({ title }) => title);
+  };
+
+  const COMPOSED = 'Le Caf\u00e9';
+  const DECOMPOSED = 'Le Cafe\u0301';
+
+  test('finds what is canonically equivalent, and gives it back as it was posted', async () => {
+    for (const title of [COMPOSED, DECOMPOSED, 'Le Cafe']) await add(title);
+    for (const text of [COMPOSED, DECOMPOSED, 'CAF\u00c9', 'CAFE\u0301', '\u00e9']) {
+      expect(await search(text), text).toEqual([COMPOSED, DECOMPOSED]);
+    }
+    expect(await search('\u00e9'.normalize('NFD').slice(1)), 'a mark is no part of a letter that has it').toEqual([]);
+    expect(await search('cafe'), 'a letter is no part of another with a mark').toEqual(['Le Cafe']);
+  });
+
+  test.each([
+    ['Οδυσσεύς', 'ΟΔΥΣΣΕΎΣ', 'οδυσσεύσ', 'Οδυσσευ\u0301ς'],
+    ['Straße', 'STRASSE', 'strasse', 'STRAẞE'],
+    ['STRASSE', 'straße', 'ẞ', 'ſs'],
+    ['ﬁnal ﬂight', 'FINAL FLIGHT', 'final flight'],
+    ['İstanbul', 'i\u0307STANBUL', 'İSTANBUL'],
+    ['ᾠδή', 'ὨΙΔΉ', 'ᾨΔΉ', 'ὠιδη\u0301'],
+    ['ǰ', 'J\u030c', 'ǰ'],
+    ['Ꮳꮃꭹ', 'ꮳꮃꭹ', 'ᏣᎳᎩ'],
+  ])('%s is found by full case folding', async (title, ...texts) => {
+    await add(title);
+    for (const text of texts) expect(await search(text), text).toEqual([title]);
+    expect(await search(title)).toEqual([title]);
+  });
+
+  test('takes two letters for one exactly where Unicode does', async () => {
+    // Newer letters than this PostgreSQL or this Node knows are left out: neither can tell their case.
+    const { rows } = await catalogue.sql.query<{ letter: string; folded: string }>(
+      `SELECT letter, folded(letter) FROM (SELECT chr(i) AS letter FROM generate_series(1, ${0x10ffff}) i WHERE i NOT BETWEEN ${0xd800} AND ${0xdfff})
+       WHERE unicode_assigned(letter)`,
+    );
+    const assigned = /^\p{Assigned}$/u;
+    const wrong = rows.filter(({ letter, folded }) => assigned.test(letter) && folded !== foldedByUnicode(letter));
+    expect(wrong).toEqual([]);
+  });
+
   test('finds a part of the title in any case, and takes no character for a wildcard', async () => {
     for (const title of ['100% Wolf', '100 Wolves', 'Snake_Eyes', 'SnakeXEyes', 'Back\\slash', 'Ärger im Büro', 'Ещё раз'])
       await add(title);
-    const search = async (title: string) => {
-      const answer = await catalogue.request(`/api/movies?title=${encodeURIComponent(title)}`);
-      return (await films(answer)).map(({ title }) => title);
-    };
     expect(await search('100%')).toEqual(['100% Wolf']);
     expect(await search('_')).toEqual(['Snake_Eyes']);
     expect(await search('\\')).toEqual(['Back\\slash']);
@@ -121,8 +167,8 @@ describe('search', () => {
   test('is served by the trigram index', async () => {
     await catalogue.sql.query(`INSERT INTO movies (title) SELECT 'Film ' || i FROM generate_series(1, 20000) i`);
     await catalogue.sql.query('ANALYZE movies');
-    const { rows } = await catalogue.sql.query(`EXPLAIN ${SEARCH.text}`, [0, 50, '%Film 19999%']);
-    expect(JSON.stringify(rows)).toContain('movies_title_trigrams');
+    const { rows } = await catalogue.sql.query(`EXPLAIN ${SEARCH.text}`, [0, 50, '%FILM 19999%']);
+    expect(JSON.stringify(rows)).toContain('movies_folded_title_trigrams');
     expect(JSON.stringify(rows)).not.toContain('Seq Scan on movies');
   });
 });

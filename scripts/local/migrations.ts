@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Failure } from './failure.ts';
 import { checkout } from './home.ts';
@@ -33,11 +33,11 @@ export async function isMigrated(server: Postgres, app: string, database: string
   }
 }
 
-/** `prisma migrate deploy`: applies what is not applied yet. */
+/** `prisma migrate deploy`: applies what is not applied yet. `app` is a workspace, or any folder that looks like one. */
 export async function migrate(app: string, environment: Record<string, string | undefined>): Promise<void> {
   try {
     await run(process.execPath, [join(checkout, 'node_modules', 'prisma', 'build', 'index.js'), 'migrate', 'deploy'], {
-      cwd: join(checkout, app),
+      cwd: resolve(checkout, app),
       env: { ...process.env, ...environment, ...privateHome(), PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
     });
   } catch (error) {

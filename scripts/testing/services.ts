@@ -54,17 +54,21 @@ async function startOnce() {
 }
 
 /**
- * A migrated database of the test's own, empty, owned by the service's role.
+ * A database of the test's own, owned by the service's role: migrated and empty, or a copy of `template`.
  * Gives its name and the environment of the run with that name in it.
  */
-export async function createDatabase(prefix: 'MOVIES_DB' | 'ORDERS_DB'): Promise<{ name: string; env: Record<string, string> }> {
+export async function createDatabase(
+  prefix: 'MOVIES_DB' | 'ORDERS_DB',
+  template?: 'template0',
+): Promise<{ name: string; env: Record<string, string> }> {
   const { postgres, env } = inject('services');
-  const template = templateOf(env[`${prefix}_NAME`]!);
   const name = `${env[`${prefix}_NAME`]}_${randomUUID().slice(0, 8)}`;
   const client = new pg.Client({ ...postgres, user: postgres.superuser, database: 'postgres' });
   await client.connect();
   try {
-    const [database, source, owner] = [name, template, env[`${prefix}_USER`]!].map(pg.escapeIdentifier);
+    const [database, source, owner] = [name, template ?? templateOf(env[`${prefix}_NAME`]!), env[`${prefix}_USER`]!].map(
+      pg.escapeIdentifier,
+    );
     await client.query(`CREATE DATABASE ${database} TEMPLATE ${source} OWNER ${owner}`);
     await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
   } finally {

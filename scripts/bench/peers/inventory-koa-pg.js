@@ -22,7 +22,7 @@ app.use(async (ctx) => {
     ctx.status = 201;
     ctx.body = rows[0];
   } else if (ctx.query.title) {
-    const text = `SELECT ${columns} FROM movies WHERE title ILIKE $1 ORDER BY id`;
+    const text = `SELECT ${columns} FROM movies WHERE folded(title) LIKE folded($1) ORDER BY id`;
     const { rows } = await pool.query(text, [`%${ctx.query.title.replace(/[\\%_]/g, '\\$&')}%`]);
     ctx.body = rows;
   } else {
