@@ -1,23 +1,27 @@
 /**
  * The messages that could not become orders, for operators:
  *
- *     npm run dead-letters -- list              what is there, and why
+ *     npm run dead-letters -- list              what is there, and why; in pages: --limit N --after N
  *     npm run dead-letters -- show ID           one letter, whole
  *     npm run dead-letters -- replay ID|--all   back into the queue of orders, once what was wrong is put right
- *     npm run dead-letters -- drop ID           gone for good
+ *     npm run dead-letters -- drop ID|--all     gone for good
  *
- * Works on the broker of the local stack where there is one, else on the one that .env names. Variables of the
- * environment win over both. Inside billing's machine: sudo node /opt/crud-master/scripts/dead-letters/dead-letters.ts list
+ * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack where
+ * there is one, else on the one that .env names. Variables of the environment win over both.
+ * Inside billing's machine: sudo node /opt/crud-master/scripts/dead-letters/dead-letters.ts list
  */
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
-import { type Environment, Failure, type Letter, LetterBox } from './letters.ts';
-import { type Entry, entryOf, letterText, listText } from './text.ts';
-
-const USAGE = 'Usage: npm run dead-letters -- list | show ID | replay ID | replay --all | drop ID';
-
-/** Letters in hand while all are replayed: they may be large. */
-const AT_ONCE = 10;
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
+import type { Environment } from './connection.ts';
+import type { Letter } from './letter.ts';
+import { LetterBox } from './letter-box.ts';
+import { createProgress } from './progress.ts';
+import { replay } from './replay.ts';
+import { type Request, readRequest } from './request.ts';
+import { type Entry, entryOf, letterText, listText, number } from './text.ts';
 
 /** That of the running stack is complete, and knows the ports that were free. */
 function environment(): Environment {
@@ -30,75 +34,107 @@ function environment(): Environment {
   }
 }
 
-async function list(box: LetterBox): Promise<void> {
-  const entries: Entry[] = [];
-  await box.visit((letter) => void entries.push(entryOf(letter)));
-  if (entries.length === 0) console.log('There are no dead letters.');
-  else console.log(`${listText(entries)}\n\n${entries.length} dead ${entries.length === 1 ? 'letter' : 'letters'}.`);
+const open = () =>
+  LetterBox.open(environment(), () => console.error('Waiting for another program that reads the dead letters …'));
+
+/** Reads the next letters; what `visitor` does not keep is forgotten, so that any number of them fits into memory. */
+async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void): Promise<void> {
+  const progress = createProgress('Reading letter', wanted);
+  await box.read(wanted, (letter) => {
+    visitor(letter);
+    progress.step();
+  });
+  progress.end();
 }
 
-/** The letters with that id: more than one when the same message was parked twice. */
-async function find(box: LetterBox, id: string): Promise<Letter[]> {
-  const found: Letter[] = [];
-  await box.visit((letter) => {
-    if (id === letter.id || id === `${letter.id}~${letter.digest}`) found.push(letter);
+async function list(box: LetterBox, { all, after, limit, selects }: Request): Promise<void> {
+  const count = await box.count();
+  const page: Entry[] = [];
+  let selected = 0;
+  await read(box, all ? Math.min(count, after + limit) : count, (letter) => {
+    if (!selects(letter)) return;
+    if (++selected > after && page.length < limit) page.push(entryOf(letter));
   });
-  if (found.length === 0)
-    throw new Failure(`There is no dead letter ${id}: npm run dead-letters -- list shows those that there are.`);
-  const digests = new Set(found.map(({ digest }) => digest));
+  const total = all ? count : selected;
+  if (count === 0) return console.log('There are no dead letters.');
+  const which = all ? '' : ` of ${number(count)} chosen`;
+  if (page.length > 0) console.log(`${listText(page)}\n`);
+  if (page.length === total) return console.log(`${number(total)}${which}.`);
+  const last = after + page.length;
+  console.log(
+    page.length === 0 ? `None after letter ${after}.` : `Letters ${after + 1} to ${last}.`,
+    `${number(total)}${which}.`,
+  );
+  if (last < total && page.length > 0) console.log(`The next ones: add --after ${last}`);
+}
+
+async function show(box: LetterBox, request: Request): Promise<void> {
+  let shown: Letter | undefined;
+  await select(box, request, (letter) => {
+    shown ??= letter;
+  });
+  console.log(letterText(shown!));
+}
+
+/** Reads all letters and gives their bytes in their order, 0 for those that were not asked for. */
+async function select(box: LetterBox, request: Request, visitor: (letter: Letter) => void): Promise<number[]> {
+  const { command, id, all, selects } = request;
+  const count = await box.count();
+  const sizes: number[] = [];
+  const digests = new Set<string>();
+  let selected = 0;
+  await read(box, count, (letter) => {
+    const chosen = selects(letter);
+    sizes.push(chosen ? Math.max(1, letter.content.length) : 0);
+    if (!chosen) return;
+    selected++;
+    if (id) digests.add(letter.digest);
+    visitor(letter);
+  });
   if (digests.size > 1) {
     const choices = [...digests].map((digest) => `${id}~${digest}`).join(' or ');
-    throw new Failure(`${found.length} letters with different contents have the id ${id}: name one of them, ${choices}.`);
+    throw new Failure(`${selected} letters with different contents have the id ${id}: name one of them, ${choices}.`);
   }
-  return found;
+  if (selected > 0) return sizes;
+  if (id) throw new Failure(`There is no dead letter ${id}: npm run dead-letters -- list shows those that there are.`);
+  throw new Failure(
+    `${all || count === 0 ? 'There are no dead letters' : `None of ${number(count)} is chosen`}: nothing to ${command}.`,
+  );
 }
 
-async function replayAll(box: LetterBox): Promise<void> {
-  let replayed = 0;
-  try {
-    await box.visit(async (letter) => {
-      await box.replay(letter);
-      replayed++;
-    }, AT_ONCE);
-  } catch (error) {
-    throw new Failure(`${(error as Error).message} Replayed before it: ${replayed}.`);
-  }
-  if (replayed === 0) throw new Failure('There are no dead letters: nothing to replay.');
+async function drop(box: LetterBox, request: Request): Promise<void> {
+  const tags: number[] = [];
+  const sizes = await select(box, request, ({ deliveryTag }) => void tags.push(deliveryTag));
+  const what = request.id ?? `${tags.length} of ${number(sizes.length)}`;
+  if (!request.id && !request.yes && !(await agrees(`Drop ${what} for good? [y/N] `))) throw new Failure('Nothing was dropped.');
+  for (const tag of tags) box.remove(tag);
   await box.close();
-  console.log(`Replayed ${replayed} ${replayed === 1 ? 'letter' : 'letters'}.`);
+  console.log(request.id ? `Dropped ${what}.` : `Dropped ${number(tags.length, 'letter')}.`);
 }
 
-async function main([command, id, ...rest]: string[]): Promise<void> {
-  const valid =
-    rest.length === 0 && (command === 'list' ? id === undefined : ['show', 'replay', 'drop'].includes(command ?? '') && id);
-  if (!valid || (id?.startsWith('--') && !(command === 'replay' && id === '--all'))) throw new Failure(USAGE);
-  const box = await LetterBox.open(environment());
+async function agrees(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Failure('Nothing was dropped: add --yes where nobody can be asked.');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+await runCommand(async () => {
+  const request = readRequest(process.argv.slice(2));
+  const box = await open();
   try {
-    if (command === 'list') return await list(box);
-    if (id === '--all') return await replayAll(box);
-    const letters = await find(box, id!);
-    const [letter] = letters;
-    if (command === 'show') console.log(letterText(letter!));
-    if (command === 'drop') {
-      for (const each of letters) box.remove(each);
-      await box.close();
-      console.log(`Dropped ${id}.`);
+    if (request.command === 'list') await list(box, request);
+    if (request.command === 'show') await show(box, request);
+    if (request.command === 'drop') await drop(box, request);
+    if (request.command === 'replay') {
+      const sizes = await select(box, request, () => {});
+      await box.close(); // everything is back in its place, and read again in portions that fit into memory
+      await replay(await open(), request, sizes);
     }
-    if (command === 'replay') {
-      await box.replay(letter!);
-      for (const copy of letters.slice(1)) box.remove(copy);
-      await box.close();
-      console.log(`Replayed ${id}.`);
-    }
+    return 0;
   } finally {
     await box.close();
   }
-}
-
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  console.error(error.message);
-  process.exit(1); // a broker that does not answer may hold its connection open
-}
+});
+if (process.exitCode !== 0) process.exit(); // a broker that does not answer may hold its connection open

@@ -1,4 +1,4 @@
-import type { Letter } from './letters.ts';
+import type { Letter } from './letter.ts';
 
 /** What a list shows of a letter. */
 export interface Entry {
@@ -13,13 +13,13 @@ export interface Entry {
 /** Bytes of a content that are shown. */
 const SHOWN = 65_536;
 
-export function entryOf({ id, content, properties }: Letter): Entry {
+export function entryOf({ id, kind, content, properties }: Letter): Entry {
   const header = (name: string) => plain(String(properties.headers?.[name] ?? ''));
   return {
     label: plain(id),
     failedAt: header('x-failed-at'),
     attempts: header('x-attempts'),
-    kind: header('x-reason-kind'),
+    kind: plain(kind),
     reason: header('x-reason') || deathOf(properties.headers),
     bytes: content.length,
   };
@@ -28,6 +28,11 @@ export function entryOf({ id, content, properties }: Letter): Entry {
 /** RabbitMQ's own account, of a message that it moved by itself. */
 function deathOf(headers: Record<string, unknown> = {}): string {
   return headers['x-first-death-reason'] ? plain(`moved by RabbitMQ: ${headers['x-first-death-reason']}`) : '';
+}
+
+/** `1 dead letter`, `2 dead letters`. */
+export function number(count: number, what = 'dead letter'): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 export function listText(entries: Entry[]): string {

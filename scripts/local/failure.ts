@@ -1,1 +1,1 @@
-export { Failure } from './failure.mjs';
+export { Failure } from '../command/failure.mjs';

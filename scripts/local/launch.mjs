@@ -6,9 +6,9 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { Failure } from '../command/failure.mjs';
 import { checkout } from './checkout.mjs';
 import { Interruption } from './child.mjs';
-import { Failure } from './failure.mjs';
 import { distrustInstallation, install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 import { answersVersion, environmentFor, findNode } from './node-binary.mjs';

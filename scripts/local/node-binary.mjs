@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { Failure } from '../command/failure.mjs';
 import { checkout } from './checkout.mjs';
-import { Failure } from './failure.mjs';
 
 const modules = join(checkout, 'node_modules');
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Failure } from '../command/failure.mjs';
 import { checkout } from './checkout.mjs';
 import { runChild } from './child.mjs';
-import { Failure } from './failure.mjs';
 import { environmentFor, findNode } from './node-binary.mjs';
 import { privateHome } from './private-home.mjs';
 

@@ -63,13 +63,4 @@ export function createReport(output: NodeJS.WriteStream = process.stdout): Repor
   };
 }
 
-/** Ends the program on a failure the way a user expects: one sentence, status 1. */
-export async function runCommand(command: () => Promise<number | undefined>): Promise<void> {
-  try {
-    process.exitCode = (await command()) ?? 0;
-  } catch (error) {
-    const { Failure } = await import('./failure.ts');
-    console.error(error instanceof Failure ? `\n${error.message}` : error);
-    process.exitCode = 1;
-  }
-}
+export { runCommand } from '../command/command.ts';

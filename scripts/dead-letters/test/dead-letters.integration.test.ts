@@ -67,6 +67,20 @@ async function park(content: string | Buffer, options: Options.Publish = {}): Pr
   await channel.waitForConfirms();
 }
 
+async function parkMany(count: number): Promise<void> {
+  for (let number = 0; number < count; number++)
+    channel.sendToQueue(dead, Buffer.from('{}'), { messageId: `id-${number}`, persistent: true });
+  await channel.waitForConfirms();
+}
+
+/** The ids that a list shows. */
+const idsOf = (list: string) =>
+  list
+    .split('\n\n')[0]!
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(' ')[0]);
+
 /** Everything in a queue, in its order; it stays there. */
 async function contents(of: string): Promise<GetMessage[]> {
   const own = await connection.createChannel();
@@ -95,6 +109,70 @@ describe('list', () => {
     expect(out).toContain('id-0 ');
     expect(out).toContain('id-999 ');
     expect(out).toContain('1000 dead letters.');
+  });
+
+  test('tells the true count of ten thousand at once, shows a page, and reaches the last', async () => {
+    await parkMany(10_000);
+    const first = await run('list', '--limit', '3');
+    expect(first.status).toBe(0);
+    expect(idsOf(first.out)).toEqual(['id-0', 'id-1', 'id-2']);
+    expect(first.out).toContain('Letters 1 to 3. 10000 dead letters.\nThe next ones: add --after 3\n');
+    expect(idsOf((await run('list', '--limit', '2', '--after', '9998')).out)).toEqual(['id-9998', 'id-9999']);
+    expect((await run('show', 'id-9999')).status).toBe(0);
+    expect(await run('drop', 'id-9998')).toMatchObject({ status: 0 });
+    expect(idsOf((await run('list', '--after', '9996')).out)).toEqual(['id-9996', 'id-9997', 'id-9999']);
+    expect(await run('drop', '--all', '--yes')).toMatchObject({ status: 0, out: 'Dropped 9999 letters.\n' });
+    expect((await channel.checkQueue(dead)).messageCount).toBe(0);
+  });
+
+  test('chooses by kind and age', async () => {
+    const hour = 3_600_000;
+    const at = (ago: number, kind: string) => ({
+      'x-failed-at': new Date(Date.now() - ago).toISOString(),
+      'x-reason-kind': kind,
+    });
+    await park('1', { messageId: 'old', headers: at(3 * hour, 'not-json') });
+    await park('2', { messageId: 'new', headers: at(hour, 'not-json') });
+    await park('3', { messageId: 'other', headers: at(3 * hour, 'conflict') });
+    await park('4', { messageId: 'ageless', headers: {} });
+    expect(idsOf((await run('list', '--kind', 'not-json')).out)).toEqual(['old', 'new']);
+    expect(idsOf((await run('list', '--older-than', '2h')).out)).toEqual(['old', 'other']);
+    const both = await run('list', '--older-than', '2h', '--kind', 'not-json');
+    expect(idsOf(both.out)).toEqual(['old']);
+    expect(both.out).toContain('1 dead letter of 4 dead letters chosen.');
+    expect(await run('drop', '--older-than', '2h', '--yes')).toMatchObject({ status: 0, out: 'Dropped 2 letters.\n' });
+    expect(await run('replay', '--kind', 'not-json')).toMatchObject({ status: 0, out: 'Replayed 1 letter.\n' });
+    expect(await idsIn(dead)).toEqual(['ageless']);
+    expect(await idsIn(queue)).toEqual(['new']);
+  });
+
+  test('waits for another operator who has the letters in hand, and sees them all', async () => {
+    for (const messageId of ['a', 'b', 'c']) await park('{}', { messageId });
+    const other = await connection.createChannel();
+    await other.consume(dead, () => {});
+    const child = start('list');
+    let out = '';
+    child.stdout!.on('data', (text) => {
+      out += text;
+    });
+    const [waiting] = await once(child.stderr!, 'data');
+    expect(String(waiting)).toContain('Waiting for another program');
+    await other.close();
+    await once(child, 'close');
+    expect(idsOf(out)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('killed half-way leaves every letter in its place', async () => {
+    await parkMany(5000);
+    const child = start('list', '--kind', 'none');
+    await expect
+      .poll(async () => (await channel.checkQueue(dead)).messageCount, { interval: 1, timeout: 20_000 })
+      .toBeLessThan(5000);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    expect(idsOf((await run('list', '--limit', '5000')).out)).toEqual(
+      Array.from({ length: 5000 }, (_, number) => `id-${number}`),
+    );
   });
 
   test('says that there are none', async () => {
@@ -180,6 +258,18 @@ describe('drop', () => {
     expect(await idsIn(dead)).toEqual(['a', 'c']);
   });
 
+  test('drops all only when it was said so', async () => {
+    for (const messageId of ['a', 'b']) await park('{}', { messageId });
+    expect(await run('drop', '--all')).toEqual({
+      status: 1,
+      out: '',
+      err: 'Nothing was dropped: add --yes where nobody can be asked.\n',
+    });
+    expect(await idsIn(dead)).toEqual(['a', 'b']);
+    expect(await run('drop', '--all', '--yes')).toMatchObject({ status: 0, out: 'Dropped 2 letters.\n' });
+    expect(await idsIn(dead)).toEqual([]);
+  });
+
   test('asks which, when two different letters have one id', async () => {
     await park('one', { messageId: 'a' });
     await park('two', { messageId: 'a' });
@@ -199,8 +289,11 @@ describe('ends with status 1 and one sentence', () => {
       ['drop', 'x'],
       'There is no dead letter x: npm run dead-letters -- list shows those that there are.\n',
     ],
-    ['when the command is unknown', ['purge'], expect.stringMatching(/^Usage: .*\n$/)],
-    ['when an id is missing', ['show'], expect.stringMatching(/^Usage: .*\n$/)],
+    ['when the command is unknown', ['purge'], expect.stringMatching(/^Usage: /)],
+    ['when an id is missing', ['show'], expect.stringMatching(/^Usage: /)],
+    ['when an option is unknown', ['list', '--knid', 'x'], expect.stringMatching(/^Unknown option '--knid'.*\nUsage: /s)],
+    ['when an age is none', ['list', '--older-than', '2'], expect.stringMatching(/^--older-than takes .* not "2"\.\n$/)],
+    ['when an id and a filter are given', ['drop', 'x', '--kind', 'y'], expect.stringMatching(/^Usage: /)],
   ])('%s', async (_, args, sentence) => {
     expect(await run(...args)).toEqual({ status: 1, out: '', err: sentence });
   });
