@@ -45,10 +45,9 @@ export function withOwnPasswords(
   mark: string,
   chosen: Record<string, string | undefined> = {},
 ): Environment {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [
-      name,
-      name.endsWith('_PASSWORD') && value !== '' && chosen[name] === undefined ? `${value}-${mark}` : value,
-    ]),
-  );
+  const result = { ...environment }; // with what is wrong with lines of .env, which travels along
+  for (const [name, value] of Object.entries(environment)) {
+    if (name.endsWith('_PASSWORD') && value !== '' && chosen[name] === undefined) result[name] = `${value}-${mark}`;
+  }
+  return result;
 }
