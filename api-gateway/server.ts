@@ -16,9 +16,9 @@ const BROKER_PATIENCE = 2000;
 /** Milliseconds that a stop gives to what is under way. */
 const FINISH = 10_000;
 
-await runService('api-gateway', async () => {
+await runService('api_gateway', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
-  const log = createLog('api-gateway', config.logLevel);
+  const log = createLog('api_gateway', config.logLevel);
 
   const inventory = inventoryPool(config.inventory);
   const link = new BrokerLink(config.broker, log);

@@ -10,9 +10,9 @@ import { createHttpServer } from './app/http-server.ts';
 /** Milliseconds that a stop gives to what is under way. */
 const FINISH = 10_000;
 
-await runService('inventory-app', async () => {
+await runService('inventory_app', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
-  const log = createLog('inventory-app', config.logLevel);
+  const log = createLog('inventory_app', config.logLevel);
   const database = openDatabase(config.database);
 
   const app = createApp({ database, log, bodyLimit: config.bodyLimit });

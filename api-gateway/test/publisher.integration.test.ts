@@ -53,7 +53,7 @@ async function connectOperator(): Promise<void> {
 
 function startPublisher(overrides: Record<string, string> = {}): void {
   const config = loadConfig({ ...env, ...overrides });
-  const log = createLog('api-gateway', 'silent');
+  const log = createLog('api_gateway', 'silent');
   link = new BrokerLink(config.broker, log);
   publisher = new Publisher(link, config.broker, log);
   link.open();

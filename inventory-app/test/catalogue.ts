@@ -21,7 +21,7 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
   const environment = { ...env, ...variables };
   const config = loadConfig(environment);
   const database = openDatabase(config.database);
-  const app = createApp({ database, log: createLog('inventory-app', 'silent'), bodyLimit: config.bodyLimit });
+  const app = createApp({ database, log: createLog('inventory_app', 'silent'), bodyLimit: config.bodyLimit });
   const http = createHttpServer(app.callback(), config.http);
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

@@ -35,7 +35,7 @@ export async function startGateway(
   };
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
-  const app = createApp({ log: createLog('api-gateway', config.logLevel), inventory, publish, config });
+  const app = createApp({ log: createLog('api_gateway', config.logLevel), inventory, publish, config });
   const server = createHttpServer(app.callback(), config.limits);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { parse } from 'dotenv';
 import { describe, expect, test } from 'vitest';
 import { loadConfig as loadGatewayConfig } from '../../../api-gateway/app/config.ts';
@@ -39,6 +40,13 @@ describe.each(Object.keys(SERVICES) as (keyof typeof SERVICES)[])('.env and %s',
   test('what .env shows is a configuration', () => {
     expect(() => SERVICES[service](shown)).not.toThrow();
   });
+});
+
+test.each(Object.keys(SERVICES))('%s says in its log what PM2 calls it', (service) => {
+  const [{ name }] = createRequire(root)(`./${service}/ecosystem.config.cjs`).apps;
+  const server = readFileSync(new URL(`${service}/server.ts`, root), 'utf8');
+  const said = [...server.matchAll(/(?:runService|createLog)\('([^']+)'/g)].map(([, said]) => said);
+  expect(said).toEqual([name, name]);
 });
 
 test('no key stands twice in .env', () => {
