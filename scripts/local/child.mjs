@@ -50,13 +50,19 @@ export function runChild(command, args, { onStart = () => {}, ...options }) {
       done();
       reject(error);
     });
-    child.on('close', (status, killedBy) => {
+    child.on('close', (status) => {
       done();
-      if (!signal) return resolve({ status, killedBy, output });
+      if (!signal) return resolve({ status, output });
       killGroup(child.pid, 'SIGKILL');
       reject(new Interruption(signal));
     });
-    if (child.pid) onStart(child.pid);
+    if (!child.pid) return; // 'error' tells why
+    try {
+      onStart(child.pid);
+    } catch (error) {
+      killGroup(child.pid, 'SIGKILL');
+      child.prependListener('close', () => reject(error));
+    }
   });
 }
 

@@ -43,17 +43,17 @@ export function installAdvice(output) {
     )
       ? network
       : undefined);
-  return `The packages could not be installed: ${advised ?? 'npm failed.'}${reason(output, code)}`;
+  return `The packages could not be installed: ${advised ?? 'npm failed.'}${reason(output)}`;
 }
 
 /** npm's own lines, without those that name its log or repeat the code. */
-function reason(output, code) {
+function reason(output) {
   const lines = [...output.matchAll(/^npm (?:error|ERR!) (.*)$/gm)]
     .map(([, text]) => text.trim())
     .filter(
       (text) => text && !/^(code|errno|A complete log|Log files|stack|at )/.test(text) && !/^\S*debug-\d*\.log$/.test(text),
     );
-  if (lines.length === 0) return code ? `\nnpm: ${code}` : '';
+  if (lines.length === 0) return '';
   return `\n${lines
     .slice(0, 4)
     .map((text) => `npm: ${text}`)

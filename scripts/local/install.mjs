@@ -22,6 +22,9 @@ const SPACE = 1.2e9;
 /** Bytes for what an upgrade replaces. */
 const LEAST_SPACE = 0.3e9;
 
+/** Bytes: with less the disk counts as full. npm itself often dies then without a word. */
+const FULL = 20e6;
+
 /** Whatever the user's own settings of npm leave out. */
 const WHOLE = [
   ...['--include=dev', '--include=optional', '--include=peer', '--global=false', '--dry-run=false', '--package-lock=true'],
@@ -57,6 +60,7 @@ export async function install(include) {
 
 /** Gives the names of what is not there afterwards. */
 async function runNpm(how, include) {
+  if (how === 'ci') rmSync(modules, { recursive: true, force: true }); // as it would itself, but before the look at the disk
   const { missing, total } = missingPackages(lockFile);
   requireSpace(how === 'ci' ? SPACE : Math.max(LEAST_SPACE, (SPACE * missing.length) / total));
   console.error(`Installing packages (${how === 'ci' ? 'once, about a minute' : 'what has changed'})`);
@@ -80,7 +84,7 @@ async function runNpm(how, include) {
       // Versions of npm differ in the order of its lines; that is no change worth showing in git.
       if (!readFileSync(lockFile).equals(lock)) writeFileSync(lockFile, lock);
     });
-  if (status !== 0) throw new Failure(installAdvice(output));
+  if (status !== 0) throw new Failure(installAdvice(freeSpace() < FULL ? 'npm error code ENOSPC' : output));
   const left = missingPackages(lockFile).missing;
   if (left.length > 0) return left;
   if (existsSync(installedNode) && !answersVersion(installedNode)) return [installedNode];
@@ -90,9 +94,13 @@ async function runNpm(how, include) {
   return [];
 }
 
-function requireSpace(needed) {
+function freeSpace() {
   const { bavail, bsize } = statfsSync(checkout);
-  const free = bavail * bsize;
+  return bavail * bsize;
+}
+
+function requireSpace(needed) {
+  const free = freeSpace();
   if (free >= needed) return;
   throw new Failure(
     `The packages need ${gigabytes(needed)} of disk space, and ${checkout} has ${gigabytes(free)} free. Free some space, or put the checkout on another disk, then try again.`,
