@@ -101,6 +101,16 @@ test('a taken port ends in one sentence', async () => {
   });
 });
 
+test('an address of another computer ends in one sentence with the way to do it here', () => {
+  const code = `
+    import { createServer } from 'node:net';
+    import { once } from 'node:events';
+    await runService('test', async () => { await once(createServer().listen(0, '192.0.2.1'), 'listening'); });`;
+  const { status, stdout, stderr } = start(code);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^test: 192\.0\.2\.1 is not an address of this computer\. .*npm start.*\n$/);
+});
+
 test('any other failure of a start is logged with its reason, with status 1', () => {
   const { status, stdout } = start(`await runService('test', async () => { throw new Error('no such thing'); });`);
   expect(status).toBe(1);
