@@ -1,7 +1,7 @@
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
-import { startBilling } from './app/billing.ts';
+import { startBilling } from './app/app.ts';
 import { loadConfig } from './app/config.ts';
 
 await runService('billing_app', async () => {

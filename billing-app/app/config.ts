@@ -15,7 +15,8 @@ const variables = z.object({
   BILLING_QUEUE: variable.text,
   BILLING_DEAD_LETTER_QUEUE: variable.text,
   BILLING_PREFETCH: variable.count(2000),
-  BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576),
+  // At most as much as JSON.parse certainly survives, and reads before a heartbeat is missed.
+  BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576, 1_048_576),
   MESSAGE_ID_RETENTION_DAYS: variable.count(30),
   LOG_LEVEL: variable.logLevel,
 });

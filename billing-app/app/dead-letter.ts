@@ -1,45 +1,65 @@
 import type { ConsumeMessage, Options } from 'amqplib';
-import type { Unacceptable } from './order.ts';
+import type { Unacceptable } from './read-order.ts';
+
+/** A message on its way to the dead letters. */
+export interface Letter {
+  message: ConsumeMessage;
+  /** The message's id, or the one it was given. */
+  id: string;
+  why: Unacceptable;
+}
+
+/** Bytes that AMQP leaves for a text such as the message id. */
+const SHORT_STRING = 255;
 
 /**
  * The properties of the copy that goes to the dead letters: those of the original, and headers that tell the operator why.
  * Two properties would do harm there and are kept as headers: an `expiration` would delete the letter,
  * and RabbitMQ refuses a `user_id` other than the publisher's.
+ *
+ * Others can send what amqplib cannot encode, or RabbitMQ does not take from us (more headers than 64 KiB, text that is not
+ * UTF-8, an odd `CC`). So there are three copies, to be tried in turn: the whole one, one without the sender's headers, and one
+ * without any property of the sender's but the id. The last two say so in `x-cut`.
  */
-export function deadLetterProperties(message: ConsumeMessage, id: string, why: Unacceptable, queue: string): Options.Publish {
+export function deadLetterCopies({ message, id, why }: Letter, queue: string): Options.Publish[] {
   const { expiration, userId, headers, deliveryMode: _, ...properties } = message.properties;
   const { 'x-delivery-count': _count, ...original } = headers ?? {};
-  return {
-    ...properties,
-    messageId: id,
-    headers: {
-      ...original,
-      ...(expiration !== undefined && { 'x-original-expiration': expiration }),
-      ...(userId !== undefined && { 'x-original-user-id': userId }),
-      'x-reason': why.reason,
-      'x-reason-kind': why.kind,
-      'x-failed-at': new Date().toISOString(),
-      'x-attempts': deliveriesBefore(message) + 1,
-      'x-original-queue': queue,
-    },
+  const messageId = shortString(id);
+  const account = {
+    'x-reason': why.reason,
+    'x-reason-kind': why.kind,
+    'x-failed-at': new Date().toISOString(),
+    'x-attempts': deliveriesBefore(message) + 1,
+    'x-original-queue': queue,
   };
+  const moved = {
+    ...(expiration !== undefined && { 'x-original-expiration': expiration }),
+    ...(userId !== undefined && { 'x-original-user-id': userId }),
+  };
+  return [
+    { ...properties, messageId, headers: { ...original, ...moved, ...account } },
+    { ...properties, messageId, headers: { ...moved, ...account, 'x-cut': 'headers' } },
+    { messageId, headers: { ...account, 'x-cut': 'headers, properties' } },
+  ];
+}
+
+/** Whether a copy cannot be sent because of what is in it: amqplib's encoder throws these, RabbitMQ answers 406. */
+export function isUnsendable(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || (error as { code?: unknown } | null)?.code === 406;
+}
+
+/** The sender's id of the request that the message belongs to. */
+export function requestId({ properties }: ConsumeMessage): string | undefined {
+  const id: unknown = properties.headers?.['x-request-id'];
+  return typeof id === 'string' ? id.slice(0, 64) : undefined;
 }
 
 /** How often the message was delivered before without an answer. Other queues than quorum queues tell only once or more. */
-export function deliveriesBefore(message: ConsumeMessage): number {
-  return deliveryCount(message) ?? (message.fields.redelivered ? 1 : 0);
-}
-
-/**
- * Whether the message may be what ended the process that had it: delivered twice without an answer, or,
- * where the queue does not count, once. Most suspects are innocent, and were only near when something was killed.
- */
-export function isSuspect(message: ConsumeMessage): boolean {
-  const count = deliveryCount(message);
-  return count === undefined ? message.fields.redelivered : count >= 2;
-}
-
-function deliveryCount({ properties }: ConsumeMessage): number | undefined {
+function deliveriesBefore({ fields, properties }: ConsumeMessage): number {
   const count: unknown = properties.headers?.['x-delivery-count'];
-  return typeof count === 'number' && Number.isInteger(count) && count >= 0 ? count : undefined;
+  return Number.isSafeInteger(count) && Number(count) >= 0 ? Number(count) : Number(fields.redelivered);
+}
+
+function shortString(text: string): string {
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, SHORT_STRING)).replace(/\uFFFD$/, '');
 }

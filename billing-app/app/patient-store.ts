@@ -1,6 +1,6 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import { isRefusal } from './database.ts';
-import type { IncomingOrder, Outcome } from './orders.ts';
+import type { IncomingOrder, Outcome } from './order-store.ts';
 import { createPatience } from './patience.ts';
 
 type Result = Outcome | { refused: string };

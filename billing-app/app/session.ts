@@ -20,6 +20,8 @@ export interface Session {
   lose(reason: Error): void;
   /** Without effect in a session that is lost or closed. */
   ack(message: ConsumeMessage, upTo?: { allEarlier: boolean }): void;
+  /** The queue gets it back and delivers it again. Without effect in a session that is lost or closed. */
+  giveBack(message: ConsumeMessage): void;
   /** Resolves once the broker has confirmed that a queue holds it, and rejects otherwise. */
   publishDeadLetter(content: Buffer, properties: Options.Publish): Promise<void>;
   /** Declares exchanges, queues and bindings again. */
@@ -70,6 +72,9 @@ export async function openSession(
     lose,
     ack(message, { allEarlier } = { allEarlier: false }) {
       if (!lost.aborted) channel.ack(message, allEarlier);
+    },
+    giveBack(message) {
+      if (!lost.aborted) channel.nack(message, false, true);
     },
     async publishDeadLetter(content, options) {
       lost.throwIfAborted();

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -16,6 +15,12 @@ afterAll(() => billing.close());
 const eventually = (check: () => Promise<void>, timeout = 15_000) => vi.waitFor(check, { timeout, interval: 50 });
 const stored = (users: number[], timeout?: number) =>
   eventually(async () => expect(await billing.userIds()).toEqual(users), timeout);
+/** Starts billing, and counts connections from the moment that it consumes. */
+const startConsuming = async () => {
+  await billing.start();
+  await eventually(async () => expect((await billing.channel.checkQueue(billing.queue)).consumerCount).toBe(1));
+  billing.brokerCable.attempts();
+};
 const queueEmpty = async () => {
   await billing.stopAll(); // unacknowledged messages return to the queue and are counted
   expect(await billing.ready(billing.queue)).toBe(0);
@@ -156,40 +161,73 @@ describe('what can never be an order', () => {
     await queueEmpty();
   });
 
-  it('in a flood of large messages is parked without all of them in memory', async () => {
-    for (let index = 0; index < 8; index++) await billing.publish(Buffer.alloc(16_000_000, 'x'));
-    await billing.publishOrders(3);
-    await billing.start();
-    await stored(upTo(3), 60_000);
-    await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(8), 60_000);
+  it('in any order, large or not, costs its neighbours no second delivery and no session', async () => {
+    await billing.publish(Buffer.alloc(16_000_000, 'x'));
+    await startConsuming();
+    let user = 0;
+    const publishOrders = async (count: number) => {
+      for (const last = user + count; user < last; ) {
+        user++;
+        billing.channel.publish('billing', billing.queue, Buffer.from(orderOf(user)), { messageId: `order-${user}` });
+      }
+      await billing.channel.waitForConfirms();
+    };
+    await publishOrders(100);
+    for (const poison of ['nope', Buffer.alloc(2_000_000, 'x'), '{}', Buffer.alloc(100_000, 'x')]) {
+      await billing.publish(poison);
+      await publishOrders(60);
+    }
+    await stored(upTo(user), 60_000);
+    await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(5), 60_000);
+    expect(billing.deliveries.filter(({ redelivered }) => redelivered)).toEqual([]);
+    expect(billing.brokerCable.attempts()).toBe(0);
+    await queueEmpty();
   }, 150_000);
 
-  it('because it kills the process is parked after its last victim, alone', async () => {
-    await billing.publishOrders(50);
-    await billing.publish('{"crash":true}', { messageId: 'killer' });
-    for (let user = 51; user <= 60; user++) await billing.publish(orderOf(user), { messageId: `after-${user}` });
-    let lives = 0;
-    for (let parked = false; !parked; ) {
-      lives++;
-      const life = fork(new URL('./crash-prone-billing.ts', import.meta.url), { env: billing.env, stdio: 'inherit' });
-      const died = once(life, 'exit').then(() => true);
-      while (!(await Promise.race([died, sleep(100, false)]))) {
-        parked = (await billing.ready(billing.deadLetterQueue)) === 1;
-        if (parked && (await billing.userIds()).length === 60) life.kill('SIGTERM');
-      }
-      expect(lives).toBeLessThan(6);
+  it('in a flood of large messages is parked without all of them in memory, and without their neighbours delivered twice', async () => {
+    for (let index = 0; index < 8; index++) {
+      await billing.publish(orderOf(index + 1), { messageId: `before-${index}` });
+      await billing.publish(Buffer.alloc(16_000_000, 'x'));
     }
-    const letters = await billing.deadLetters();
-    expect(letters.map(({ properties }) => properties.messageId)).toEqual(['killer']);
-    expect(letters[0]!.properties.headers).toMatchObject({ 'x-reason-kind': 'crash', 'x-attempts': lives });
-    await stored(upTo(60));
+    await startConsuming();
+    await stored(upTo(8), 60_000);
+    await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(8), 60_000);
+    const again = billing.deliveries.filter(({ redelivered }) => redelivered);
+    expect(again.every(({ bytes }) => bytes === 16_000_000)).toBe(true);
+    expect(again.length).toBeLessThan(8);
+    expect(billing.brokerCable.attempts()).toBe(0);
     await queueEmpty();
+  }, 150_000);
+
+  it('and whose headers cannot be copied is parked with them cut, and holds up no neighbour', async () => {
+    const odd: [string, object][] = [
+      ['long', { mine: 'x'.repeat(65_450) }],
+      ['far-below', { mine: { '!': 'double', value: -1e300 } }],
+      ['late', { mine: [{ '!': 'timestamp', value: 2n ** 64n - 1n }] }],
+    ];
+    await startConsuming();
+    for (const [index, [messageId, headers]] of odd.entries()) {
+      await billing.publish('nope', { messageId, type: 'mine', headers });
+      await billing.publish(orderOf(index + 1), { messageId: `neighbour-${index}` });
+    }
+    await stored(upTo(odd.length));
+    await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(odd.length), 5000);
+    expect(billing.deliveries.filter(({ redelivered }) => redelivered)).toEqual([]);
+    expect(billing.brokerCable.attempts()).toBe(0);
+    await queueEmpty();
+    for (const { content, properties } of await billing.deadLetters()) {
+      expect(content.toString()).toBe('nope');
+      expect(odd.map(([messageId]) => messageId)).toContain(properties.messageId);
+      expect(properties.type).toBe('mine');
+      expect(properties.headers).toMatchObject({ 'x-reason-kind': 'not-json', 'x-cut': 'headers' });
+      expect(properties.headers).not.toHaveProperty('mine');
+    }
   });
 
   it('is not a message that was only near when billing was killed again and again', async () => {
     await billing.publishOrders(500);
     for (let life = 0; life < 6; life++) {
-      const killed = fork(new URL('./crash-prone-billing.ts', import.meta.url), {
+      const killed = fork(new URL('./billing-process.ts', import.meta.url), {
         env: { ...billing.env, ORDERS_DB_PORT: '1' }, // it never gets further than having them in hand
         stdio: 'inherit',
       });

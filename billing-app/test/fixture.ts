@@ -5,7 +5,7 @@ import amqp, { type GetMessage, type Options } from 'amqplib';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { createDatabase } from '../../scripts/testing/services.ts';
-import { startBilling } from '../app/billing.ts';
+import { startBilling } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 
 /** Everything a test of billing needs: a database of its own, the queue, and cables to both that can be cut. */
@@ -27,7 +27,10 @@ export async function createFixture() {
     username: env.RABBITMQ_ADMIN_USER!,
     password: env.RABBITMQ_ADMIN_PASSWORD!,
   });
-  const brokerCable = await createCable(env.RABBITMQ_HOST!, Number(env.RABBITMQ_PORT));
+  const deliveries: Delivery[] = [];
+  const brokerCable = await createCable(env.RABBITMQ_HOST!, Number(env.RABBITMQ_PORT), () =>
+    watchDeliveries((delivery) => deliveries.push(delivery)),
+  );
   Object.assign(env, {
     ORDERS_DB_HOST: '127.0.0.1',
     ORDERS_DB_PORT: String(cable.port),
@@ -45,11 +48,13 @@ export async function createFixture() {
     deadLetterQueue,
     cable,
     brokerCable,
+    /** What the broker delivered to billing since the test began. */
+    deliveries,
     channel,
 
     async start(overrides: Record<string, string> = {}) {
       const config = loadConfig({ ...env, ...overrides });
-      const billing = await startBilling(config, createLog('billing_app', 'silent'));
+      const billing = startBilling(config, createLog('billing_app', 'silent'));
       running.push(billing);
       return billing;
     },
@@ -104,6 +109,7 @@ export async function createFixture() {
       await Promise.all(running.splice(0).map((billing) => billing.close()));
       cable.restore();
       brokerCable.restore();
+      deliveries.length = 0;
       await channel.assertQueue(queue);
       await channel.assertQueue(deadLetterQueue);
       await channel.purgeQueue(queue);
@@ -126,8 +132,33 @@ export const orderOf = (user: number) => JSON.stringify({ user_id: String(user),
 
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
+export interface Delivery {
+  redelivered: boolean;
+  /** Of the content. */
+  bytes: number;
+}
+
+/** Reads from what a broker sends on one connection which messages it delivers (AMQP 0-9-1, sections 2.3.5 and 1.8.3.13). */
+function watchDeliveries(report: (delivery: Delivery) => void) {
+  let rest = Buffer.alloc(0);
+  let redelivered: boolean | undefined;
+  return (bytes: Buffer) => {
+    rest = Buffer.concat([rest, bytes]);
+    while (rest.length >= 7 && rest.length >= rest.readUInt32BE(3) + 8) {
+      const end = rest.readUInt32BE(3) + 7;
+      const [type, payload] = [rest[0], rest.subarray(7, end)];
+      if (type === 1 && payload.readUInt32BE(0) === ((60 << 16) | 60)) redelivered = payload[payload[4]! + 13] === 1;
+      if (type === 2 && redelivered !== undefined) {
+        report({ redelivered, bytes: Number(payload.readBigUInt64BE(4)) });
+        redelivered = undefined;
+      }
+      rest = rest.subarray(end + 1);
+    }
+  };
+}
+
 /** A TCP relay: cut, it refuses connections; frozen, it takes them and says nothing. */
-async function createCable(host: string, port: number) {
+async function createCable(host: string, port: number, observe = () => (_: Buffer) => {}) {
   const sockets = new Set<Socket>();
   let state: 'whole' | 'cut' | 'frozen' = 'whole';
   let attempts = 0;
@@ -148,6 +179,7 @@ async function createCable(host: string, port: number) {
       });
       from.on('data', (bytes) => state === 'whole' && to.write(bytes));
     }
+    far.on('data', observe());
   });
   await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
   const cutAll = () => {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { IncomingOrder } from '../app/orders.ts';
+import type { IncomingOrder } from '../app/order-store.ts';
 import { createPatientStore } from '../app/patient-store.ts';
 
 const log = pino({ level: 'silent' });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readOrder } from '../app/order.ts';
+import { readOrder } from '../app/read-order.ts';
 
 const read = (body: unknown) => readOrder(Buffer.from(JSON.stringify(body)));
 const order = { user_id: 3, number_of_items: 5, total_amount: 180 };
@@ -58,6 +58,25 @@ describe('readOrder', () => {
     ['not-an-order', Buffer.from('null')],
   ])('calls what cannot be read %s', (kind, content) => {
     expect(readOrder(content)).toMatchObject({ unacceptable: { kind } });
+  });
+
+  // The largest contents that are read at all (BILLING_MAX_MESSAGE_BYTES), made to use up stack, memory or time.
+  it.each([
+    ['nested arrays', `${'['.repeat(524_288)}${']'.repeat(524_288)}`],
+    ['nested objects', `${'{"a":'.repeat(174_000)}1${'}'.repeat(174_000)}`],
+    ['empty objects', `[${'{},'.repeat(349_000)}{}]`],
+    ['objects of many shapes', `[${Array.from({ length: 50_000 }, (_, index) => `{"a${index}":{}}`).join()}]`],
+    ['many keys', `{${Array.from({ length: 80_000 }, (_, index) => `"k${index}":0`).join()}}`],
+    [
+      'numeric keys with equal hashes',
+      `{${Array.from({ length: 45_000 }, (_, index) => `"${2n ** 50n + BigInt(index) * 2n ** 24n}":0`).join()}}`,
+    ],
+    ['a long number', `{"user_id":${'9'.repeat(1_048_000)}}`],
+    ['a long text', `{"user_id":"${'1'.repeat(1_048_000)}"}`],
+  ])('survives %s, and answers before the broker misses a heartbeat', (_, content) => {
+    const started = performance.now();
+    expect(readOrder(Buffer.from(content))).toHaveProperty('unacceptable');
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   it('never throws, whatever the bytes', () => {

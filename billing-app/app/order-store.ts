@@ -1,6 +1,6 @@
 import { Prisma } from '../generated/client.ts';
 import { type Database, isDuplicate } from './database.ts';
-import type { Order } from './order.ts';
+import type { Order } from './read-order.ts';
 
 export interface IncomingOrder {
   messageId: string;

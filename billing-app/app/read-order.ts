@@ -13,8 +13,6 @@ export interface Unacceptable {
 
 export type Reading = { order: Order } | { unacceptable: Unacceptable };
 
-export type ReadOrder = (content: Uint8Array) => Reading;
-
 const MAX_INT4 = 2_147_483_647;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
