@@ -68,5 +68,5 @@ function readArguments() {
 }
 
 await runCommand(() =>
-  withLock(`${benchHome}.lock`, bench, (pid) => console.log(`Another benchmark runs (process ${pid}). Waiting for its end …`)),
+  withLock(`${benchHome}.lock`, bench, (holder) => console.log(`Another benchmark runs: waiting for process ${holder}`)),
 );

@@ -101,5 +101,5 @@ function readArguments() {
 }
 
 await runCommand(() =>
-  withLock(`${home}.lock`, fuzz, (pid) => console.log(`Another run of the fuzzer (process ${pid}). Waiting for its end …`)),
+  withLock(`${home}.lock`, fuzz, (holder) => console.log(`Another run of the fuzzer: waiting for process ${holder}`)),
 );

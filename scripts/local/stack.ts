@@ -43,7 +43,7 @@ export function startStack(home: string, own: Record<string, string | undefined>
   return withLock(
     join(home, 'stack.lock'),
     () => start(home, own, report),
-    (pid) => report.note(`Waiting for process ${pid}, which is starting or stopping the stack`),
+    (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the stack`),
   );
 }
 
@@ -181,7 +181,7 @@ export async function stopStack(home: string, report: Report, andThen: () => voi
       andThen();
       return ran;
     },
-    (pid) => report.note(`Waiting for process ${pid}, which is starting or stopping the stack`),
+    (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the stack`),
   );
 }
 

@@ -69,7 +69,7 @@ function readArguments() {
 }
 
 try {
-  await withLock(`${home}.lock`, main, (pid) => console.log(`Another proof runs (process ${pid}). Waiting for its end …`));
+  await withLock(`${home}.lock`, main, (holder) => console.log(`Another proof runs: waiting for process ${holder}`));
 } catch (error) {
   if ((error as Error).name === 'AbortError') {
     console.error('Interrupted. Nothing of it runs any more, and its files are gone.');
