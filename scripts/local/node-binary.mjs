@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { Failure } from '../command/failure.mjs';
 import { checkout } from './checkout.mjs';
+import { withoutForeignVariables } from './foreign-variables.mjs';
 
 const modules = join(checkout, 'node_modules');
 
@@ -27,5 +28,5 @@ export const answersVersion = (node) => spawnSync(node, ['--version'], { stdio: 
 
 export function environmentFor(node) {
   const path = [dirname(node), join(modules, '.bin'), process.env.PATH].join(delimiter);
-  return { ...process.env, PATH: path, NODE_BINARY: node };
+  return { ...withoutForeignVariables(process.env), PATH: path, NODE_BINARY: node };
 }
