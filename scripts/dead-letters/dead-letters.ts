@@ -10,8 +10,9 @@
  * there is one, else on the one that .env names. Variables of the environment win over both.
  * Inside billing's machine: sudo node /opt/crud-master/scripts/dead-letters/dead-letters.ts list
  */
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runCommand } from '../command/command.ts';
 import { Failure } from '../command/failure.mjs';
@@ -23,19 +24,15 @@ import { replay } from './replay.ts';
 import { type Request, readRequest } from './request.ts';
 import { type Entry, entryOf, letterText, listText, number } from './text.ts';
 
-/** That of the running stack is complete, and knows the ports that were free. */
-function environment(): Environment {
-  const local = new URL('../../.local/environment.json', import.meta.url);
-  try {
-    return { ...JSON.parse(readFileSync(local, 'utf8')), ...process.env };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return loadEnvironment(new URL('../../.env', import.meta.url), process.env);
-  }
+/** That of the local stack is complete, and knows the ports that were free. Its code is no part of a machine's release. */
+async function environment(): Promise<Environment> {
+  const local = fileURLToPath(new URL('../../.local', import.meta.url));
+  const saved = existsSync(local) ? (await import('../local/environment.ts')).savedEnvironment(local) : undefined;
+  return saved ? { ...saved, ...process.env } : loadEnvironment(new URL('../../.env', import.meta.url), process.env);
 }
 
-const open = () =>
-  LetterBox.open(environment(), () => console.error('Waiting for another program that reads the dead letters …'));
+const open = async () =>
+  LetterBox.open(await environment(), () => console.error('Waiting for another program that reads the dead letters …'));
 
 /** Reads the next letters; what `visitor` does not keep is forgotten, so that any number of them fits into memory. */
 async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void): Promise<void> {

@@ -1,26 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { readEnvironment } from '@crud-master/plumbing/environment';
-import { afterAll, expect, test } from 'vitest';
-import { localEnvironment, requireUsable } from '../environment.ts';
-import { withOwnPasswords } from '../identity.ts';
+import { expect, test } from 'vitest';
+import { localEnvironment, overridesIn, requireUsable } from '../environment.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'local-environment-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-test('what is wrong with a line of .env is known wherever its value goes', () => {
-  const file = join(folder, '.env');
-  writeFileSync(file, 'RABBITMQ_GATEWAY_PASSWORD=#secret\n');
-  const broken = { ...localEnvironment({}), ...readEnvironment(pathToFileURL(file), {}) };
-  expect(() => requireUsable(withOwnPasswords(broken, 'mark'))).toThrow(
-    'RABBITMQ_GATEWAY_PASSWORD (line 1 of .env) is empty: a value with # needs quotes',
+test('one port for two of the stack is refused in one sentence', () => {
+  const environment = localEnvironment({ API_GATEWAY_PORT: '4711', INVENTORY_PORT: '4711' });
+  expect(() => requireUsable(environment)).toThrow(
+    /^API_GATEWAY_PORT and INVENTORY_PORT are both 4711: give each a port of its own/,
   );
 });
 
-test('an old name of a setting is told, not ignored', () => {
-  expect(() => requireUsable(localEnvironment({ INVENTORY_BODY_LIMIT: '5' }))).toThrow(
-    'INVENTORY_BODY_LIMIT is called INVENTORY_MAX_BODY_BYTES now',
-  );
+test('a setting that .env does not name is taken from the environment, what is no setting is not', () => {
+  const environment = localEnvironment({ RATE_LIMIT_CLIENTS: '17', EDITOR: 'vi' });
+  expect([environment.RATE_LIMIT_CLIENTS, environment.EDITOR]).toEqual(['17', undefined]);
+});
+
+test('what was set for a start goes on to hold, what was only passed on from .env does not', () => {
+  const plain = localEnvironment({});
+  const own = { INVENTORY_PORT: '4711', API_GATEWAY_PORT: plain.API_GATEWAY_PORT, EDITOR: 'vi' };
+  expect(overridesIn(own, localEnvironment(own))).toEqual({ INVENTORY_PORT: '4711' });
 });

@@ -122,7 +122,9 @@ test('a child that outlives the killed holder keeps the lock', async () => {
     const child = spawn('sh', ['-c', 'sleep 1; echo > "$0"', file + '.ended'], { stdio: 'ignore' });
     include(child.pid); console.log(child.pid); return sleep(60_000); });`);
   const child = Number(await line(holder));
+  const ended = once(holder, 'exit');
   holder.kill('SIGKILL');
+  await ended;
   const waits: string[] = [];
   await withLock(
     file,
