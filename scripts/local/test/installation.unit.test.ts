@@ -20,12 +20,14 @@ const nodeFile = () => join(root, 'node_modules', node, 'bin', 'node');
 
 beforeAll(() => {
   template = mkdtempSync(join(tmpdir(), 'template-'));
-  mkdirSync(join(template, 'scripts', 'local'), { recursive: true });
-  for (const file of readdirSync(join(checkout, 'scripts/local')).filter((name) => /\.(mjs|sh)$/.test(name))) {
-    cpSync(join(checkout, 'scripts/local', file), join(template, 'scripts/local', file));
+  for (const folder of ['scripts/command', 'scripts/local']) {
+    mkdirSync(join(template, folder), { recursive: true });
+    for (const file of readdirSync(join(checkout, folder)).filter((name) => /\.(mjs|sh)$/.test(name))) {
+      cpSync(join(checkout, folder, file), join(template, folder, file));
+    }
   }
   const pack = (name: string, fields: object = {}, files: Record<string, string> = {}) => {
-    const folder = join(template, 'sources', name);
+    const folder = join(template, 'sources', name, 'package');
     for (const [file, text] of Object.entries({
       ...files,
       'package.json': JSON.stringify({ name, version: '1.0.0', ...fields }),
@@ -34,7 +36,7 @@ beforeAll(() => {
       writeFileSync(join(folder, file), text);
       if (file.startsWith('bin/')) chmodSync(join(folder, file), 0o755);
     }
-    execFileSync('tar', ['-czf', join(template, `${name}.tgz`), '--transform', 's#^\\.#package#', '-C', folder, '.']);
+    execFileSync('tar', ['-czf', join(template, `${name}.tgz`), '-C', join(folder, '..'), 'package']);
     return { [name]: `file:${name}.tgz` };
   };
   const here = { os: [process.platform], cpu: [process.arch] };
