@@ -16,13 +16,13 @@ export function billingRoutes(publish: PublishOrder, maxBytes: number): Middlewa
   const recentKeys = new RecentKeys(RECENT_KEYS);
 
   // All methods of HTTP are known, so that every wrong one is answered 405.
-  const router = new Router({ methods: METHODS }).post('/api/billing', jsonBody(maxBytes), async (ctx) => {
+  const router = new Router({ methods: METHODS, sensitive: true }).post('/api/billing', jsonBody(maxBytes), async (ctx) => {
     const key = idempotencyKey(ctx.req.headers['idempotency-key']);
     const content = orderContent(ctx.request.body);
     const id = messageId(key);
-    if (key !== undefined) recentKeys.hold(id, content);
+    const send = () => publish({ id, content, trace: ctx.state.trace as Trace });
 
-    await publish({ id, content, trace: ctx.state.trace as Trace });
+    await (key === undefined ? send() : recentKeys.publish(id, content, send));
     ctx.body = { message: 'Message posted', message_id: id };
   });
 

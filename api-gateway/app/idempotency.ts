@@ -28,30 +28,54 @@ export function messageId(key: string | undefined): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** An order under a key: one or more requests with the same content. */
+interface Use {
+  contentHash: string;
+  underWay: number;
+  /** Whether one of them was taken, or may have been. */
+  taken: boolean;
+}
+
 /**
- * Remembers the content that the newest keys came with, to tell a client at once that it used one for two orders.
- * What this memory has forgotten, or another gateway has seen, billing still refuses: it keeps the ids of what it stored.
+ * Remembers the content that the newest keys came with, to tell a client at once that it used one for two orders. A key whose
+ * order was refused is free again. What this memory has forgotten, or another gateway has seen, billing still refuses: it keeps
+ * the ids of what it stored.
  */
 export class RecentKeys {
-  readonly #contents = new Map<string, string>();
+  readonly #uses = new Map<string, Use>();
   readonly #size: number;
 
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** Throws 422 when the key came with another content before. */
-  hold(id: string, content: Buffer): void {
-    const hash = createHash('sha256').update(content).digest('base64');
-    const before = this.#contents.get(id);
-    if (before !== undefined && before !== hash) {
+  /** Publishes under the id, and holds it from now on unless `publish` rejects with `notTaken`. Throws 422 when another order holds it. */
+  async publish(id: string, content: Buffer, publish: () => Promise<void>): Promise<void> {
+    const use = this.#hold(id, createHash('sha256').update(content).digest('base64'));
+    try {
+      await publish();
+      use.taken = true;
+    } catch (error) {
+      if (!(error as { notTaken?: boolean }).notTaken) use.taken = true;
+      throw error;
+    } finally {
+      use.underWay--;
+      if (!use.taken && use.underWay === 0 && this.#uses.get(id) === use) this.#uses.delete(id);
+    }
+  }
+
+  #hold(id: string, contentHash: string): Use {
+    const use = this.#uses.get(id) ?? { contentHash, underWay: 0, taken: false };
+    if (use.contentHash !== contentHash) {
       throw problem(422, {
         kind: 'idempotency-key-reused',
         detail: 'This Idempotency-Key was used for another order. Use a new key for a new order; the earlier one is unchanged.',
       });
     }
-    this.#contents.delete(id);
-    this.#contents.set(id, hash);
-    if (this.#contents.size > this.#size) this.#contents.delete(this.#contents.keys().next().value!);
+    use.underWay++;
+    this.#uses.delete(id); // to the end of the map: used last
+    this.#uses.set(id, use);
+    if (this.#uses.size > this.#size) this.#uses.delete(this.#uses.keys().next().value!);
+    return use;
   }
 }

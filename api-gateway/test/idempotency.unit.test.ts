@@ -42,18 +42,49 @@ const KNOWN = 'b02a8509-433e-87a0-9dfc-d321aea46557';
 
 describe('Recent keys', () => {
   const [one, other] = [Buffer.from('one'), Buffer.from('other')];
+  const taken = async () => {};
+  const refused = async () => {
+    throw Object.assign(new Error('refused'), { notTaken: true });
+  };
+  const unknown = async () => {
+    throw new Error('unknown');
+  };
+  const REUSED = 'used for another order';
 
-  test('refuse another content', () => {
+  test('refuse another content for what was taken, and for what may have been', async () => {
     const keys = new RecentKeys(10);
-    keys.hold('a', one);
-    keys.hold('a', one);
-    expect(() => keys.hold('a', other)).toThrow('used for another order');
+    await keys.publish('a', one, taken);
+    await keys.publish('a', one, taken);
+    await expect(keys.publish('a', other, taken)).rejects.toThrow(REUSED);
+    await expect(keys.publish('b', one, unknown)).rejects.toThrow('unknown');
+    await expect(keys.publish('b', other, taken)).rejects.toThrow(REUSED);
   });
 
-  test('forget what was used longest ago, and no more', () => {
+  test('forget what was refused, but not what was taken before', async () => {
+    const keys = new RecentKeys(10);
+    await expect(keys.publish('a', one, refused)).rejects.toThrow('refused');
+    await keys.publish('a', other, taken);
+    await expect(keys.publish('a', other, refused)).rejects.toThrow('refused');
+    await expect(keys.publish('a', one, taken)).rejects.toThrow(REUSED);
+  });
+
+  test('hold a key while one order is under way, and until the last request with it is refused', async () => {
+    const keys = new RecentKeys(10);
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const requests = [keys.publish('a', one, () => first.promise), keys.publish('a', one, () => second.promise)];
+    await expect(keys.publish('a', other, taken)).rejects.toThrow(REUSED);
+    first.reject(Object.assign(new Error('refused'), { notTaken: true }));
+    await expect(requests[0]).rejects.toThrow('refused');
+    await expect(keys.publish('a', other, taken)).rejects.toThrow(REUSED);
+    second.reject(Object.assign(new Error('refused'), { notTaken: true }));
+    await expect(requests[1]).rejects.toThrow('refused');
+    await keys.publish('a', other, taken);
+  });
+
+  test('forget what was used longest ago, and no more', async () => {
     const keys = new RecentKeys(2);
-    for (const id of ['a', 'b', 'a', 'c']) keys.hold(id, one);
-    expect(() => keys.hold('a', other)).toThrow();
-    keys.hold('b', other);
+    for (const id of ['a', 'b', 'a', 'c']) await keys.publish(id, one, taken);
+    await expect(keys.publish('a', other, taken)).rejects.toThrow(REUSED);
+    await keys.publish('b', other, taken);
   });
 });
