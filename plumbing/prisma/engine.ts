@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { type Environment, parseEnvironment, variable } from '../environment.ts';
 
-/** What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.ts`. */
-export function prismaDatasource(prefix: string, environment: Environment): { url: string } {
+/**
+ * What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.ts`. SHADOW_DATABASE_NAME names a
+ * database of the same role in which the CLI may try migrations: `npm run migrate` sets it.
+ */
+export function prismaDatasource(prefix: string, environment: Environment): { url: string; shadowDatabaseUrl?: string } {
   const variables = parseEnvironment(
     z.object({
       [`${prefix}_HOST`]: variable.host,
@@ -20,7 +23,11 @@ export function prismaDatasource(prefix: string, environment: Environment): { ur
   const part = (name: string) => encodeURIComponent(String(variables[`${prefix}_${name}`]));
   const host = String(variables[`${prefix}_HOST`]);
   const authority = `${part('USER')}:${part('PASSWORD')}@${host.includes(':') ? `[${host}]` : host}:${part('PORT')}`;
-  return { url: `postgresql://${authority}/${part('NAME')}` };
+  const shadow = environment.SHADOW_DATABASE_NAME;
+  return {
+    url: `postgresql://${authority}/${part('NAME')}`,
+    ...(shadow && { shadowDatabaseUrl: `postgresql://${authority}/${encodeURIComponent(shadow)}` }),
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { ColumnTypeEnum, type SqlDriverAdapter, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 
 /** Milliseconds: a server that accepts and says nothing must not hold a deployment for ever. */
@@ -35,8 +35,9 @@ export const createDatabase = (url: string) => runOn('postgres', url, `CREATE DA
 export const dropDatabase = (url: string) => runOn('postgres', url, `DROP DATABASE ${quoted(databaseName(url))} WITH (FORCE)`);
 
 /** Types of the system catalogue that adapter-pg does not know, by oid, and what they can be read as. */
+const CHAR = 18; // "char"
 const READABLE_AS: Record<number, number> = {
-  18: 1042, // "char": bpchar
+  [CHAR]: 1042, // bpchar
   19: 25, // name: text
   194: 25, // pg_node_tree: text
   1003: 1009, // name[]: text[]
@@ -58,9 +59,18 @@ async function open(url: string): Promise<SqlDriverAdapter> {
   const adapter = (await factory.connect()) as unknown as OpenAdapter;
 
   const performIO = adapter.performIO.bind(adapter);
+  let characters: number[] = [];
   adapter.performIO = async (query) => {
     const result = await performIO(query);
+    characters = (result.fields ?? []).flatMap((field, at) => (field.dataTypeID === CHAR ? [at] : []));
     for (const field of result.fields ?? []) field.dataTypeID = READABLE_AS[field.dataTypeID] ?? field.dataTypeID;
+    return result;
+  };
+  // The engine reads the kind of a constraint as a character, and panics over text (PostgreSQL 18 shows it NOT NULL as one).
+  const queryRaw = adapter.queryRaw.bind(adapter);
+  adapter.queryRaw = async (query) => {
+    const result = await queryRaw(query);
+    for (const at of characters) result.columnTypes[at] = ColumnTypeEnum.Character;
     return result;
   };
   // adapter-pg splits a script at every ';', also inside a function's body. One query runs it whole, in one transaction.
@@ -74,6 +84,17 @@ async function open(url: string): Promise<SqlDriverAdapter> {
   return adapter;
 }
 
+/** The role of a service may not create databases. */
+class ShadowDatabaseError extends Error {
+  readonly code = 'P3014';
+  constructor(cause: Error) {
+    super(
+      `This needs a shadow database, which could not be created (${cause.message}): use "npm run migrate" of the project, which provides one.`,
+      { cause },
+    );
+  }
+}
+
 /** `shadowUrl` absent: a shadow database is made for the occasion, and dropped. */
 export function migrationDatabase(url: string, shadowUrl?: string): SqlMigrationAwareDriverAdapterFactory {
   return {
@@ -84,7 +105,9 @@ export function migrationDatabase(url: string, shadowUrl?: string): SqlMigration
     connectToShadowDb: async () => {
       if (shadowUrl) return open(shadowUrl);
       const name = `prisma_migrate_shadow_db_${randomUUID()}`;
-      await runOn('postgres', url, `CREATE DATABASE ${quoted(name)}`);
+      await runOn('postgres', url, `CREATE DATABASE ${quoted(name)}`).catch((error) => {
+        throw new ShadowDatabaseError(error);
+      });
       const shadow = await open(withDatabase(url, name));
       const dispose = shadow.dispose.bind(shadow);
       shadow.dispose = async () => {

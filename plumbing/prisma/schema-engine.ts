@@ -33,6 +33,16 @@ declare const WebAssembly: {
   instantiate(code: Uint8Array, imports: object): Promise<{ instance: { exports: { __wbindgen_start(): void } } }>;
 };
 
+/** Where the engine leaves what it says when it panics. Without it, it would end without a reason. */
+const panic = { message: '' };
+Object.assign(globalThis, {
+  PRISMA_WASM_PANIC_REGISTRY: {
+    set_message: (message: string) => {
+      panic.message = message;
+    },
+  },
+});
+
 type Engine = Record<string, (params: unknown) => Promise<unknown>>;
 
 const packageFile = (name: string) => readFileSync(new URL(name, import.meta.resolve('@prisma/schema-engine-wasm')));
@@ -104,11 +114,21 @@ function createRpc({ datamodels, datasource }: CommandLine): (request: Request) 
   /** The engine names an error of ours by its number only. */
   const cause = (error: unknown): unknown => {
     const number = /External error id#(\d+)/.exec(String((error as Error)?.message))?.[1];
-    return (number && database.errorRegistry.consumeError(Number(number))?.error) || error;
+    if (number) return database.errorRegistry.consumeError(Number(number))?.error ?? error;
+    return error;
   };
+
+  let pending = 0;
+  // A panic leaves its call unsettled and comes here; the engine is of no use after it.
+  process.once('uncaughtException', (error) => {
+    const data = { is_panic: false, message: panic.message || error.message, meta: null };
+    send({ id: pending, error: { code: 4466, message: 'The engine panicked.', data } });
+    process.exitCode = 1;
+  });
 
   return async ({ id, method, params }) => {
     if (!method) return; // the CLI's answer to our own "print"
+    pending = id;
     try {
       let result = (await call(method, params)) ?? {};
       const { stdout } = result as { stdout?: string };

@@ -34,14 +34,31 @@ export async function isMigrated(server: Postgres, app: string, database: string
 }
 
 /** `prisma migrate deploy`: applies what is not applied yet. `app` is a workspace, or any folder that looks like one. */
-export async function migrate(app: string, environment: Record<string, string | undefined>): Promise<void> {
+export async function migrate(app: string, environment: Record<string, string | undefined>, signal?: AbortSignal): Promise<void> {
   try {
-    await run(process.execPath, [join(checkout, 'node_modules', 'prisma', 'build', 'index.js'), 'migrate', 'deploy'], {
+    await prisma(app, ['migrate', 'deploy'], environment, signal);
+  } catch (error) {
+    throw new Failure(`The migrations of ${app} could not be applied:\n${(error as Error).message}`);
+  }
+}
+
+/** Runs the Prisma CLI and gives its output. Rejects with what it said of the failure. */
+export async function prisma(
+  app: string,
+  command: string[],
+  environment: Record<string, string | undefined>,
+  signal?: AbortSignal,
+): Promise<string> {
+  try {
+    const program = join(checkout, 'node_modules', 'prisma', 'build', 'index.js');
+    const { stdout } = await run(process.execPath, [program, ...command], {
       cwd: resolve(checkout, app),
       env: { ...process.env, ...environment, ...privateHome(), PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
+      signal,
     });
+    return stdout;
   } catch (error) {
     const { stderr, stdout } = error as { stderr?: string; stdout?: string };
-    throw new Failure(`The migrations of ${app} could not be applied:\n${(stderr || stdout || String(error)).trim()}`);
+    throw new Error((stderr || stdout || String(error)).trim(), { cause: error });
   }
 }
