@@ -21,6 +21,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           execArgv: ['--disable-warning=DEP0060'], // http-proxy uses util._extend
+          expect: { poll: { timeout: 20_000 } }, // what is waited for comes; on a busy machine later
         },
       },
       {

@@ -6,15 +6,12 @@ import { createLog } from '@crud-master/plumbing/log';
 import { createApp } from './app/app.ts';
 import { BrokerLink } from './app/broker.ts';
 import { loadConfig } from './app/config.ts';
-import { createHttpServer } from './app/http-server.ts';
+import { createGatewayServer } from './app/http-server.ts';
 import { inventoryPool } from './app/inventory.ts';
 import { Publisher } from './app/publisher.ts';
 
 /** Milliseconds that the start waits for the broker before it goes on without. */
 const BROKER_PATIENCE = 2000;
-
-/** Milliseconds that a stop gives to what is under way. */
-const FINISH = 10_000;
 
 await runService('api_gateway', async () => {
   const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
@@ -25,22 +22,17 @@ await runService('api_gateway', async () => {
   const publisher = new Publisher(link, config.broker, log);
 
   const app = createApp({ log, inventory, publish: publisher.publish, config });
-  const server = createHttpServer(app.callback(), config.limits);
-  server.listen(config.listen.port, config.listen.host);
-  await once(server, 'listening');
-  log.info(config.listen, 'listening');
-  // Films are served meanwhile. Who waits for this service to be ready may send orders at once, unless the broker is away.
+  const server = createGatewayServer(app.callback(), config, log);
+  // Who can connect may send orders at once, unless the broker is away.
   const connected = once(link, 'open');
   link.open();
   await Promise.race([connected, sleep(BROKER_PATIENCE)]);
+  log.info({ addresses: await server.listen(config.listen.port, config.listen.hosts) }, 'listening');
 
   return {
     log,
     async close() {
-      const closed = once(server, 'close');
-      server.close(); // answers what is under way, ends connections that are idle
-      setTimeout(() => server.closeAllConnections(), FINISH).unref();
-      await closed;
+      await server.close();
       await publisher.close();
       await inventory.close();
     },

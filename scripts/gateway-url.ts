@@ -11,5 +11,5 @@ export function gatewayUrl(target: Target): string {
     return `http://${env.GATEWAY_VM_IP}:${env.API_GATEWAY_PORT}`;
   }
   const env = savedEnvironment(localHome()) ?? localEnvironment(process.env);
-  return `http://${env.API_GATEWAY_LISTEN_HOST}:${env.API_GATEWAY_PORT}`;
+  return `http://${env.API_GATEWAY_LISTEN_HOST!.split(',')[0]}:${env.API_GATEWAY_PORT}`;
 }

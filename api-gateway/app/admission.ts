@@ -27,7 +27,6 @@ function malformation({ req }: Context): string | undefined {
   if (!req.url?.startsWith('/')) return 'The request target must be a path that begins with "/".';
   if (req.url.includes('#')) return 'The request target must not have a "#": write %23 for one in a name.';
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') return 'The HTTP version must be 1.1 or 1.0.';
-  if (req.httpVersion === '1.1' && req.headers.host === undefined) return 'The request has no Host header field.';
   if (countHosts(req.rawHeaders) > 1) return 'The request has more than one Host header field.';
   if (req.headers.host && !HOST.test(req.headers.host)) return 'The Host header field is not a host name with or without a port.';
   const coding = req.headers['transfer-encoding'];

@@ -34,7 +34,6 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
     moviesProxy({
       inventory,
       timeout: config.inventory.timeout,
-      idleReaderTimeout: limits.idleReaderTimeout,
       maxBody: limits.bodyBytes,
       log,
     }),

@@ -3,10 +3,16 @@ import { z } from 'zod';
 
 const variables = z.object({
   API_GATEWAY_PORT: variable.port,
-  API_GATEWAY_LISTEN_HOST: variable.host.prefault('0.0.0.0'),
+  API_GATEWAY_LISTEN_HOST: variable.hosts
+    .prefault('0.0.0.0,::')
+    .refine(
+      (hosts) => hosts.every(({ port }) => port === undefined),
+      'must be addresses without a port: that is API_GATEWAY_PORT',
+    ),
   CORS_ORIGINS: variable.origins,
   INVENTORY_HOST: variable.host,
   INVENTORY_PORT: variable.port,
+  INVENTORY_MAX_BODY_BYTES: variable.bytes(1_048_576),
   INVENTORY_TIMEOUT: variable.milliseconds(5000),
   PUBLISH_TIMEOUT: variable.milliseconds(1500),
   RABBITMQ_HOST: variable.hosts,
@@ -37,11 +43,12 @@ export function loadConfig(environment: Environment) {
   const env = parseEnvironment(variables, environment);
   return {
     logLevel: env.LOG_LEVEL,
-    listen: { host: env.API_GATEWAY_LISTEN_HOST, port: env.API_GATEWAY_PORT },
+    listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
     inventory: {
       origin: `http://${env.INVENTORY_HOST.includes(':') ? `[${env.INVENTORY_HOST}]` : env.INVENTORY_HOST}:${env.INVENTORY_PORT}`,
       timeout: env.INVENTORY_TIMEOUT,
+      bodyBytes: env.INVENTORY_MAX_BODY_BYTES,
     },
     broker: {
       nodes: env.RABBITMQ_HOST.map(({ host, port = env.RABBITMQ_PORT }) => ({ host, port })),

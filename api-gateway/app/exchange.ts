@@ -9,8 +9,6 @@ export interface ExchangeOptions {
   inventory: Dispatcher;
   /** Milliseconds that inventory may keep the client waiting, for the head of the answer and for each part of it. */
   timeout: number;
-  /** Milliseconds that a client may leave an answer unread before it is cut off. */
-  idleReaderTimeout: number;
   /** Bytes. */
   maxBody: number;
   log: Logger;
@@ -37,7 +35,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #hasBody = false;
   #retried = false;
   readonly #waiting: NodeJS.Timeout;
-  #reading: NodeJS.Timeout | undefined;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #trace: Trace;
@@ -140,14 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over || this.#res.write(chunk)) return;
     controller.pause();
-    this.#reading = setTimeout(() => {
-      this.#options.log.info({ request_id: this.#trace.requestId }, 'client stopped reading, cut off');
-      this.#res.destroy();
-    }, this.#options.idleReaderTimeout);
-    this.#res.once('drain', () => {
-      clearTimeout(this.#reading);
-      controller.resume();
-    });
+    this.#res.once('drain', () => controller.resume()); // or never: the server cuts off who does not read
   }
 
   onResponseEnd({ rawTrailers }: Controller): void {
@@ -223,7 +213,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #clientClosed(): void {
-    clearTimeout(this.#reading);
     if (this.#over) return;
     this.#finish();
     this.#controller?.abort(new Error('the client is gone'));

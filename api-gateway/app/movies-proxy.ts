@@ -49,7 +49,7 @@ const NO_EVENTS = { on() {} };
 
 const PREFIX = '/api/movies';
 
-function isMoviesTarget(target: string): boolean {
+export function isMoviesTarget(target: string): boolean {
   if (!target.startsWith(PREFIX)) return false;
   const after = target[PREFIX.length];
   return after === undefined || after === '/' || after === '?';

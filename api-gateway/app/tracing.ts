@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { givenRequestId } from '@crud-master/plumbing/request-id';
 import type { Middleware } from 'koa';
 
 /** What identifies a request on its way through the services. */
@@ -11,7 +12,6 @@ export interface Trace {
   continued: boolean;
 }
 
-const REQUEST_ID = /^[\w.-]{1,64}$/;
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /** Puts a `Trace` into `ctx.state.trace`, and its request id into `ctx.state.requestId`. */
@@ -20,9 +20,8 @@ export function tracing(): Middleware {
     const given = ctx.req.headers;
     const parent = typeof given.traceparent === 'string' ? TRACEPARENT.exec(given.traceparent) : null;
     const traceId = parent?.[1] ?? randomHex(16);
-    const requestId = given['x-request-id'];
     const trace: Trace = {
-      requestId: typeof requestId === 'string' && REQUEST_ID.test(requestId) ? requestId : traceId,
+      requestId: givenRequestId(given) ?? traceId,
       traceparent: `00-${traceId}-${randomHex(8)}-${parent?.[2] ?? '01'}`,
       continued: parent !== null,
     };

@@ -45,3 +45,10 @@ test.each([
 ])('CORS_ORIGINS may not be "%s", which no browser sends', (CORS_ORIGINS) => {
   expect(() => loadConfig({ ...env, CORS_ORIGINS })).toThrow(/CORS_ORIGINS must be \* or origins such as .* \(it is "/);
 });
+
+test('the gateway listens on every address that is named, on one port', () => {
+  expect(loadConfig({ ...env, API_GATEWAY_LISTEN_HOST: '127.0.0.1, ::1' }).listen.hosts).toEqual(['127.0.0.1', '::1']);
+  expect(() => loadConfig({ ...env, API_GATEWAY_LISTEN_HOST: '0.0.0.0:80' })).toThrow(
+    /API_GATEWAY_LISTEN_HOST must be .* without a port/,
+  );
+});

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { accessLog } from '@crud-master/plumbing/access-log';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
+import { givenRequestId } from '@crud-master/plumbing/request-id';
 import Koa, { type Middleware } from 'koa';
 import type { Database } from './database.ts';
 import { databaseProblems } from './database-problems.ts';
@@ -36,8 +37,7 @@ export function createApp({ database, log, bodyLimit }: AppParts): Koa {
 /** The gateway names the request; one that did not come through it gets a name here. */
 function requestId(): Middleware {
   return (ctx, next) => {
-    const given = ctx.get('X-Request-Id');
-    ctx.state.requestId = /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+    ctx.state.requestId = givenRequestId(ctx.req.headers) ?? randomUUID();
     return next();
   };
 }

@@ -10,6 +10,8 @@ const variables = z.object({
   INVENTORY_MAX_HEADER_BYTES: variable.bytes(32_768),
   INVENTORY_HEADERS_TIMEOUT: variable.milliseconds(10_000),
   INVENTORY_REQUEST_TIMEOUT: variable.milliseconds(30_000),
+  // Longer than the gateway's, which leaves an answer unread while its client does
+  INVENTORY_IDLE_READER_TIMEOUT: variable.milliseconds(40_000),
   MOVIES_DB_HOST: variable.host,
   MOVIES_DB_PORT: variable.port,
   MOVIES_DB_NAME: variable.text,
@@ -37,9 +39,10 @@ export function loadConfig(environment: Environment) {
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
     bodyLimit: env.INVENTORY_MAX_BODY_BYTES,
     http: {
-      headerLimit: env.INVENTORY_MAX_HEADER_BYTES,
+      headerBytes: env.INVENTORY_MAX_HEADER_BYTES,
       headersTimeout: env.INVENTORY_HEADERS_TIMEOUT,
       requestTimeout: env.INVENTORY_REQUEST_TIMEOUT,
+      idleReaderTimeout: env.INVENTORY_IDLE_READER_TIMEOUT,
     },
     database: {
       host: env.MOVIES_DB_HOST,

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { createLog } from '@crud-master/plumbing/log';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -7,7 +5,7 @@ import { createDatabase } from '../../scripts/testing/services.ts';
 import { createApp } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 import { openDatabase } from '../app/database.ts';
-import { createHttpServer } from '../app/http-server.ts';
+import { createInventoryServer } from '../app/http-server.ts';
 
 export type Catalogue = Awaited<ReturnType<typeof startCatalogue>>;
 
@@ -21,11 +19,10 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
   const environment = { ...env, ...variables };
   const config = loadConfig(environment);
   const database = openDatabase(config.database);
-  const app = createApp({ database, log: createLog('inventory_app', 'silent'), bodyLimit: config.bodyLimit });
-  const http = createHttpServer(app.callback(), config.http);
-  http.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const { port } = http.address() as AddressInfo;
+  const log = createLog('inventory_app', 'silent');
+  const app = createApp({ database, log, bodyLimit: config.bodyLimit });
+  const http = createInventoryServer(app.callback(), config, log);
+  const port = (await http.listen(0, ['127.0.0.1']))[0]!.port;
 
   return {
     port,
@@ -41,8 +38,7 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     async stop() {
-      http.closeAllConnections();
-      http.close();
+      await http.destroy();
       await database.close();
       await sql.end();
     },

@@ -26,7 +26,7 @@ export async function anyFreePort(): Promise<number> {
 export async function isFree(port: number): Promise<boolean> {
   const listener = hasListener(port);
   if (listener !== undefined) return !listener;
-  for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
+  for (const host of ['127.0.0.1', '0.0.0.0', '::1', '::']) {
     const server = await listen(port, host);
     if (server === 'taken') return false;
     if (server !== 'unavailable') await close(server);

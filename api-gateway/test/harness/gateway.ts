@@ -1,16 +1,14 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { HttpServer } from '@crud-master/plumbing/http-server';
 import { createLog } from '@crud-master/plumbing/log';
 import { createApp } from '../../app/app.ts';
 import { loadConfig } from '../../app/config.ts';
-import { createHttpServer } from '../../app/http-server.ts';
+import { createGatewayServer } from '../../app/http-server.ts';
 import { inventoryPool } from '../../app/inventory.ts';
 import type { PublishOrder } from '../../app/publisher.ts';
 
 export interface TestGateway {
   port: number;
-  server: Server;
+  server: HttpServer;
   close(): Promise<void>;
 }
 
@@ -35,16 +33,15 @@ export async function startGateway(
   };
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
-  const app = createApp({ log: createLog('api_gateway', config.logLevel), inventory, publish, config });
-  const server = createHttpServer(app.callback(), config.limits);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const log = createLog('api_gateway', config.logLevel);
+  const app = createApp({ log, inventory, publish, config });
+  const server = createGatewayServer(app.callback(), config, log);
+  const [address] = await server.listen(0, ['127.0.0.1']);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: address!.port,
     server,
     async close() {
-      server.close();
-      server.closeAllConnections();
+      await server.destroy();
       await inventory.destroy();
     },
   };
