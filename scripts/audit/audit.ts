@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parse } from 'dotenv';
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
 import { localTarget } from './local-target.ts';
 import { type Audit, auditSteps } from './steps.ts';
 import type { Done, Target } from './target.ts';
@@ -79,9 +81,8 @@ async function main(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-}
+await runCommand(() =>
+  main().catch((error: Error) => {
+    throw new Failure(error.message);
+  }),
+);

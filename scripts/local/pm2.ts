@@ -130,8 +130,11 @@ export async function stopDaemon(home: string): Promise<void> {
 export function showLogs(home: string, args: string[]): Promise<number> {
   const child = spawn(process.execPath, [program, 'logs', ...args], {
     cwd: checkout,
-    stdio: 'inherit',
+    // PM2 ends in a stack trace when its reader leaves: through us, it does not learn of it.
+    stdio: ['inherit', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'],
     env: pm2Environment(home),
   });
-  return new Promise((resolve) => child.on('exit', (status) => resolve(status ?? 0)));
+  child.stdout?.pipe(process.stdout);
+  process.stdout.once('error', () => child.kill());
+  return new Promise((resolve) => child.on('close', (status) => resolve(status ?? 0)));
 }

@@ -5,6 +5,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
 import { gatewayUrl, type Target } from '../gateway-url.ts';
 
 interface Newman {
@@ -14,22 +16,20 @@ interface Newman {
 const COLLECTION = fileURLToPath(new URL('../../docs/postman/crud-master.postman_collection.json', import.meta.url));
 const EMPTIES_CATALOGUE = 'Delete all films';
 
-const { values } = parseArgs({ options: { target: { type: 'string', default: 'local' }, url: { type: 'string' } } });
-if (values.target !== 'local' && values.target !== 'vm') {
-  console.error(`There is no target "${values.target}": choose local or vm.`);
-  process.exit(1);
-}
-await runCollection(values.target, values.url ?? gatewayUrl(values.target));
+await runCommand(async () => {
+  const { values } = parseArgs({ options: { target: { type: 'string', default: 'local' }, url: { type: 'string' } } });
+  const { target } = values;
+  if (target !== 'local' && target !== 'vm') throw new Failure(`There is no target "${target}": choose local or vm.`);
+  return runCollection(target, values.url ?? gatewayUrl(target));
+});
 
-async function runCollection(target: Target, url: string): Promise<void> {
+async function runCollection(target: Target, url: string): Promise<number> {
   let empty: boolean;
   try {
     empty = await catalogueIsEmpty(url);
   } catch (error) {
     const start = target === 'local' ? 'npm start' : 'vagrant up';
-    console.error(`The films cannot be read at ${url} (${(error as Error).message}). Start the system with "${start}".`);
-    process.exitCode = 1;
-    return;
+    throw new Failure(`The films cannot be read at ${url} (${(error as Error).message}). Start the system with "${start}".`);
   }
 
   const require = createRequire(import.meta.url);
@@ -50,7 +50,7 @@ async function runCollection(target: Target, url: string): Promise<void> {
   );
   if (!empty) console.log(`"${EMPTIES_CATALOGUE}" was left out, because there are films in the catalogue: it would delete them.`);
   if (error) console.error(error.message);
-  if (error || !summary || summary.run.failures.length > 0) process.exitCode = 1;
+  return error || !summary || summary.run.failures.length > 0 ? 1 : 0;
 }
 
 /** Reads no more than the beginning of the list. */

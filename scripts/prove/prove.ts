@@ -10,7 +10,8 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Failure } from '../local/failure.ts';
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
 import { checkout } from '../local/home.ts';
 import { withLock } from '../local/lock.mjs';
 import { createProgress } from '../seed/progress.ts';
@@ -21,7 +22,7 @@ import { startStack } from './stack.ts';
 const home = join(checkout, '.local', 'prove');
 const LOGS = join('.local', 'prove', 'pm2', 'logs');
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const { seed, orders, faults } = readArguments();
   const started = performance.now();
   const interruption = new AbortController();
@@ -41,10 +42,8 @@ async function main(): Promise<void> {
     console.log(`\n${report(proof)}`);
     console.log(`\nSeed ${seed}, ${Math.round((performance.now() - started) / 1000)} s.`);
     promised = proof.wrong.length === 0;
-    if (!promised) {
-      process.exitCode = 1;
-      console.log(`The same faults again: npm run prove -- --seed ${seed} --orders ${orders} --faults ${faults}`);
-    }
+    if (!promised) console.log(`The same faults again: npm run prove -- --seed ${seed} --orders ${orders} --faults ${faults}`);
+    return promised ? 0 : 1;
   } finally {
     await stack.end();
     if (promised || interruption.signal.aborted) rmSync(home, { recursive: true, force: true });
@@ -68,14 +67,12 @@ function readArguments() {
   return { seed: values.seed, orders: count('orders'), faults: count('faults') };
 }
 
-try {
-  await withLock(`${home}.lock`, main, (holder) => console.log(`Another proof runs: waiting for process ${holder}`));
-} catch (error) {
-  if ((error as Error).name === 'AbortError') {
+await runCommand(async () => {
+  try {
+    return await withLock(`${home}.lock`, main, (holder) => console.log(`Another proof runs: waiting for process ${holder}`));
+  } catch (error) {
+    if ((error as Error).name !== 'AbortError') throw error;
     console.error('Interrupted. Nothing of it runs any more, and its files are gone.');
-    process.exitCode = 130;
-  } else if (error instanceof Failure || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) {
-    console.error((error as Error).message);
-    process.exitCode = 1;
-  } else throw error;
-}
+    return 130;
+  }
+});

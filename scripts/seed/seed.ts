@@ -3,6 +3,8 @@
  * Films that are there already are left alone, so it may run again, also after it was interrupted.
  */
 import { parseArgs } from 'node:util';
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
 import { gatewayUrl } from '../gateway-url.ts';
 import { createCatalogue } from './catalogue.ts';
 import { filmKey, filmsFromRows, readRows } from './films.ts';
@@ -38,17 +40,19 @@ async function seed(url: string): Promise<void> {
   }
 }
 
-const { values } = parseArgs({ options: { url: { type: 'string' } } });
-const url = values.url ?? gatewayUrl('local');
-try {
-  await seed(url);
-} catch (error) {
-  const { message, code } = error as NodeJS.ErrnoException;
-  const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'].includes(code ?? '');
-  console.error(
-    unreachable
-      ? `Nothing answers at ${url}. Start the stack with "npm start", or name another gateway with "npm run seed -- --url URL".`
-      : `${message}\nSome films may be missing: run "npm run seed" again to add them.`,
-  );
-  process.exitCode = 1;
-}
+await runCommand(async () => {
+  const { values } = parseArgs({ options: { url: { type: 'string' } } });
+  const url = values.url ?? gatewayUrl('local');
+  try {
+    await seed(url);
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'].includes(code ?? '');
+    throw new Failure(
+      unreachable
+        ? `Nothing answers at ${url}. Start the stack with "npm start", or name another gateway with "npm run seed -- --url URL".`
+        : `${message}\nSome films may be missing: run "npm run seed" again to add them.`,
+    );
+  }
+  return 0;
+});

@@ -1,22 +1,27 @@
 // npm run test:contract: the contract tests against the local stack, or against the gateway that GATEWAY_URL names.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { runCommand } from '../command/command.ts';
+import { Failure } from '../command/failure.mjs';
 import { gatewayUrl } from '../gateway-url.ts';
 import { savedEnvironment } from '../local/environment.ts';
 import { checkout, localHome } from '../local/home.ts';
 
-const own = process.env.GATEWAY_URL;
-const url = own ?? gatewayUrl('local');
-try {
-  await fetch(url);
-} catch {
-  console.error(`Nothing answers at ${url}. Start the local stack with "npm start", or name a gateway: GATEWAY_URL=http://...`);
-  process.exit(1);
-}
-console.log(`The contract tests make films and orders behind ${url}. They delete the films; the orders stay.`);
-const { status } = spawnSync(
-  join(checkout, 'node_modules', '.bin', 'vitest'),
-  ['run', '--config', 'vitest.workspace.ts', '--project', 'contract', ...process.argv.slice(2)],
-  { cwd: checkout, stdio: 'inherit', env: { ...(own ? {} : savedEnvironment(localHome())), ...process.env, GATEWAY_URL: url } },
-);
-process.exit(status ?? 1);
+await runCommand(async () => {
+  const own = process.env.GATEWAY_URL;
+  const url = own ?? gatewayUrl('local');
+  try {
+    await fetch(url);
+  } catch {
+    throw new Failure(
+      `Nothing answers at ${url}. Start the local stack with "npm start", or name a gateway: GATEWAY_URL=http://...`,
+    );
+  }
+  console.log(`The contract tests make films and orders behind ${url}. They delete the films; the orders stay.`);
+  const { status } = spawnSync(
+    join(checkout, 'node_modules', '.bin', 'vitest'),
+    ['run', '--config', 'vitest.workspace.ts', '--project', 'contract', ...process.argv.slice(2)],
+    { cwd: checkout, stdio: 'inherit', env: { ...(own ? {} : savedEnvironment(localHome())), ...process.env, GATEWAY_URL: url } },
+  );
+  return status ?? 1;
+});

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from '../command/command.ts';
 import { checkout } from '../local/home.ts';
 
 interface Check {
@@ -38,29 +39,31 @@ const checks: Check[] = [
   },
 ];
 
-const failed: string[] = [];
-let passed = 0;
-for (const { name, command, skip } of checks) {
-  if (skip) {
-    console.log(`-- ${name}: skipped, ${skip}`);
-    continue;
+await runCommand(async () => {
+  const failed: string[] = [];
+  let passed = 0;
+  for (const { name, command, skip } of checks) {
+    if (skip) {
+      console.log(`-- ${name}: skipped, ${skip}`);
+      continue;
+    }
+    const started = Date.now();
+    console.log(`-- ${name}`);
+    const [program, ...args] = command;
+    const { status } = spawnSync(program!, args, {
+      cwd: checkout,
+      stdio: 'inherit',
+      env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+    });
+    console.log(`-- ${name}: ${status === 0 ? 'passed' : 'FAILED'} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+    if (status === 0) passed++;
+    else failed.push(name);
   }
-  const started = Date.now();
-  console.log(`-- ${name}`);
-  const [program, ...args] = command;
-  const { status } = spawnSync(program!, args, {
-    cwd: checkout,
-    stdio: 'inherit',
-    env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
-  });
-  console.log(`-- ${name}: ${status === 0 ? 'passed' : 'FAILED'} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
-  if (status === 0) passed++;
-  else failed.push(name);
-}
-if (failed.length > 0) console.log(`Failed: ${failed.join(', ')}`);
-const tests = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : { numPassedTests: 0, numFailedTests: 0 };
-console.log(`${passed + tests.numPassedTests} passed, ${failed.length + tests.numFailedTests} failed`);
-process.exit(failed.length > 0 ? 1 : 0);
+  if (failed.length > 0) console.log(`Failed: ${failed.join(', ')}`);
+  const tests = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : { numPassedTests: 0, numFailedTests: 0 };
+  console.log(`${passed + tests.numPassedTests} passed, ${failed.length + tests.numFailedTests} failed`);
+  return failed.length > 0 ? 1 : 0;
+});
 
 function findShellScripts(folder: string): string[] {
   if (!existsSync(join(checkout, folder))) return [];

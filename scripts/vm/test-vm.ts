@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runCommand } from '../command/command.ts';
 import { typed, vagrant } from './vagrant.ts';
 
 const USAGE = `npm run test:vm -- [--keep] [--replace]
@@ -111,5 +112,5 @@ async function main(): Promise<number> {
   return failure ? 1 : 0;
 }
 
-process.exitCode = await main();
+await runCommand(main);
 log.end();
