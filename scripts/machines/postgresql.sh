@@ -29,11 +29,11 @@ set_option port "$port"
 systemctl --quiet enable postgresql
 if $changed; then
   say "listening on localhost:$port"
-  systemctl restart "$cluster"
+  systemctl restart --no-block "$cluster"
 else
-  systemctl start "$cluster"
+  systemctl start --no-block "$cluster"
 fi
-wait_for 600 "PostgreSQL does not answer on port $port" pg_isready --quiet --host 127.0.0.1 --port "$port"
+wait_for_unit 600 "$cluster" /var/lib/postgresql pg_isready --quiet --host 127.0.0.1 --port "$port"
 
 # Passed as variables of the environment, because a command line can be seen by everybody.
 role=$role password=$password database=$database ctype=C.UTF-8 \

@@ -35,6 +35,42 @@ wait_for() {
   done
 }
 
+# trouble_of UNIT FOLDER: why waiting for it is in vain, or nothing. FOLDER is where it keeps its data.
+# An active unit is no trouble, however often it was restarted before.
+trouble_of() {
+  local state restarts free lines advice='The broker'\''s or the database'\''s disk is damaged'
+  state=$(systemctl show --property ActiveState --value "$1")
+  [[ $state != active ]] || return 0
+  restarts=$(systemctl show --property NRestarts --value "$1")
+  [[ $state == failed || ${restarts:-0} -ge 3 ]] || return 0
+  free=$(df --output=avail --block-size=1M "$2" 2>/dev/null | tail -n 1 | tr -d ' ') || free=''
+  lines=$(journalctl --unit "$1" --no-pager --output cat --lines 300 2>/dev/null || true)
+  printf '%s does not start (systemd: %s, restarted %s times).\n' "$1" "$state" "${restarts:-0}"
+  [[ -z $free || $free -ge 200 ]] || {
+    printf 'Only %s MB are free on the disk of %s: make room.\n' "$free" "$2"
+    advice='RabbitMQ is out of memory or disk'
+  }
+  if [[ $lines == *eaddrinuse* || $lines == *'Address already in use'* ]]; then
+    printf 'Its port is taken: ss --listening --tcp --processes shows by what.\n'
+    advice='RabbitMQ is down'
+  fi
+  printf 'It says:\n%s\n' "$(grep --ignore-case --extended-regexp 'error|fail|panic|fatal|corrupt|wal_|no space|in use' <<<"$lines" |
+    cut --characters 1-300 | tail -n 8)"
+  printf 'What to do: docs/reliability.md, "%s"' "$advice"
+}
+
+# wait_for_unit SECONDS UNIT FOLDER COMMAND...: as wait_for, but gives up as soon as systemd shows that it is in vain.
+wait_for_unit() {
+  local limit=$((SECONDS + $1)) unit=$2 folder=$3 trouble
+  shift 3
+  until "$@" >/dev/null 2>&1; do
+    trouble=$(trouble_of "$unit" "$folder")
+    [[ -z $trouble ]] || fail "$trouble"
+    ((SECONDS < limit)) || fail "$unit does not answer within the time allowed. The last attempt said: $("$@" 2>&1 | tail -n 5)"
+    sleep 1
+  done
+}
+
 # Debian's packages, from the mirrors that the machine has.
 install_packages() {
   local package missing=()

@@ -41,8 +41,8 @@ if $changed; then
   systemctl start epmd.socket
 fi
 systemctl --quiet enable rabbitmq-server
-systemctl start rabbitmq-server
-wait_for 900 'RabbitMQ does not start' rabbitmqctl await_startup --timeout 900
+systemctl start --no-block rabbitmq-server # which would wait as long for one that never comes
+wait_for_unit 900 rabbitmq-server /var/lib/rabbitmq rabbitmqctl await_startup --timeout 30
 
 definitions=$(mktemp --directory)
 trap 'rm -rf "$definitions"' EXIT

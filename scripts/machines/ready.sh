@@ -23,6 +23,17 @@ works() {
   esac
 }
 
+# What the service needs in this machine. A service waits patiently for it, also when it never comes.
+trouble() {
+  local cluster
+  if [[ $service == billing-app ]]; then trouble_of rabbitmq-server /var/lib/rabbitmq; fi
+  if [[ $service != api-gateway ]]; then
+    for cluster in $(systemctl list-units --all --plain --no-legend 'postgresql@*' | awk '{ print $1 }'); do
+      trouble_of "$cluster" /var/lib/postgresql
+    done
+  fi
+}
+
 systemctl start pm2-root # waits while systemd brings back what ran under PM2
 if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
   say "$app is stopped. To start it: sudo pm2 start $app && sudo pm2 save"
@@ -30,6 +41,8 @@ if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
 fi
 limit=$((SECONDS + 900))
 until works; do
+  reason=$(trouble)
+  [[ -z $reason ]] || fail "$app cannot work. $reason"
   ((SECONDS < limit)) || {
     pm2 logs "$app" --nostream --lines 30 >&2
     fail "$app does not work. The last lines of its log are above."

@@ -152,6 +152,61 @@ describe('the scripts', () => {
   });
 });
 
+describe('waiting for a unit of systemd', () => {
+  /** systemd, its journal and the disk as they may be: the script's own words on them. */
+  function wait({
+    state,
+    restarts = 0,
+    journal = '',
+    free = 5000,
+  }: {
+    state: string;
+    restarts?: number;
+    journal?: string;
+    free?: number;
+  }) {
+    writeFileSync(join(scratch, 'journal'), journal);
+    const script = `. "$1/scripts/machines/prelude.sh"
+      systemctl() { case $3 in ActiveState) echo ${state} ;; NRestarts) echo ${restarts} ;; esac; }
+      journalctl() { cat '${join(scratch, 'journal')}'; }
+      df() { printf 'Avail\\n %s\\n' ${free}; }
+      sleep() { exit 9; } # goes on waiting
+      wait_for_unit 900 rabbitmq-server /var/lib/rabbitmq false`;
+    const { status, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script, 'test', root], { encoding: 'utf8' });
+    return { status, stderr };
+  }
+
+  test.each([
+    ['it starts', { state: 'activating' }],
+    ['it was restarted once', { state: 'activating', restarts: 1 }],
+    ['it runs, and was restarted often before', { state: 'active', restarts: 30 }],
+  ])('goes on while %s', (_, unit) => {
+    expect(wait(unit).status).toBe(9);
+  });
+
+  test('gives up when it is restarted again and again, with its own reason and the heading of the manual', () => {
+    const journal = 'Starting broker...\nFailed to start Ra log: {wal_checksum_validation_failure,"00000001.wal"}\nbye\n';
+    const { status, stderr } = wait({ state: 'activating', restarts: 21, journal });
+    expect(status).toBe(1);
+    expect(stderr).toContain('rabbitmq-server does not start (systemd: activating, restarted 21 times)');
+    expect(stderr).toContain('wal_checksum_validation_failure');
+    const heading = /docs\/reliability\.md, "(.*)"/.exec(stderr)![1]!;
+    expect(read('docs/reliability.md')).toContain(`\n## ${heading}\n`);
+  });
+
+  test.each([
+    ['the disk is full', { free: 12 }, 'Only 12 MB are free on the disk of /var/lib/rabbitmq'],
+    ['its port is taken', { journal: 'listener failed: eaddrinuse\n' }, 'Its port is taken'],
+    ['it says nothing at all', {}, 'does not start'],
+  ])('gives up when it failed because %s', (_, change, words) => {
+    const { status, stderr } = wait({ state: 'failed', ...change });
+    expect(status).toBe(1);
+    expect(stderr).toContain(words);
+    const heading = /docs\/reliability\.md, "(.*)"/.exec(stderr)![1]!;
+    expect(read('docs/reliability.md')).toContain(`\n## ${heading}\n`);
+  });
+});
+
 describe('odd characters in settings', () => {
   const quoted = (value: string) => {
     const mark = ["'", '`', '"'].find((candidate) => !value.includes(candidate)) ?? "'";
