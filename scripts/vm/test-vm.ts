@@ -4,11 +4,13 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runCommand } from '../command/command.ts';
+import { powerCut } from './power-cut.ts';
 import { typed, vagrant } from './vagrant.ts';
 
 const USAGE = `npm run test:vm -- [--keep] [--replace]
 
 Makes the three machines, and replays the audit on them when they are new, after a reload, and after a second provisioning.
+Then cuts the power of billing's machine under orders: each that was answered 200 has to be stored exactly once.
 Then destroys them. VAGRANT: another command for Vagrant. Everything that is printed goes to .local/test-vm.log as well.
 
   --keep      leaves the machines running at the end
@@ -80,6 +82,11 @@ async function whole(): Promise<void> {
   await audit();
   await vagrantStep('provision');
   await audit();
+  await step('a power cut of billing-vm under orders', async () => {
+    const lost = await powerCut(print);
+    if (lost.length > 0) print(`${lost.join('\n')}\n`);
+    return lost.length === 0 ? 0 : 1;
+  });
 
   print('\n=== What the machines use: memory, and MB of disk\n');
   for (const machine of MACHINES) {
