@@ -6,8 +6,10 @@ import { type Letter, letterOf, originalProperties } from './letter.ts';
 
 /** The only exchange that leads to the queue of orders. */
 const ORDERS_EXCHANGE = 'billing';
-/** The most that one consumer may hold: AMQP 0-9-1 writes the prefetch in 16 bits. */
-const MAX_IN_HAND = 65_535;
+/** Letters for one consumer: RabbitMQ reads them from its disk at one go, and answers nobody meanwhile. */
+const MAX_IN_HAND = 20_000;
+/** Milliseconds without a letter after which RabbitMQ is believed that there are no more. */
+const SILENCE = 3000;
 /** Milliseconds that an operator waits for another one. */
 const PATIENCE_WITH_OTHERS = 30_000;
 
@@ -92,8 +94,8 @@ export class LetterBox {
     for (let since = Date.now(), before = taken; taken < wanted; before = taken) {
       await unlessLost(Promise.race([whole.promise, sleep(100)]));
       if (taken > before) since = Date.now();
-      // Nothing is left, also when asked again: by the second answer, what was sent before the first one has arrived.
-      else if ((await this.count()) === 0 && (await this.count()) === 0 && taken === before) break;
+      // Somebody else has purged the queue, say.
+      else if (Date.now() - since > SILENCE && (await this.count()) === 0 && taken === before) break;
       else if (Date.now() - since > PATIENCE) throw new Failure('RabbitMQ does not deliver the letters that it has: try again.');
     }
     await unlessLost(channel.cancel(consumerTag));
@@ -137,9 +139,13 @@ export class LetterBox {
   }
 
   async close(): Promise<void> {
-    if (this.#removed) await this.#settle().catch(() => {});
+    const removed = this.#removed;
     this.#removed = false;
-    await this.#connection.close();
+    try {
+      if (removed) await this.#settle();
+    } finally {
+      await this.#connection.close();
+    }
   }
 
   /**
@@ -151,8 +157,9 @@ export class LetterBox {
     await channel.prefetch(1);
     for (let round = 0; round < 3; round++) {
       const consumerTag = this.#nextConsumer();
-      await unlessLost(within(channel.consume(this.#queue, () => {}, { consumerTag })));
-      await unlessLost(within(channel.cancel(consumerTag)));
+      // As long as it takes: ten thousand removals take RabbitMQ a minute on a busy computer.
+      await unlessLost(channel.consume(this.#queue, () => {}, { consumerTag }));
+      await unlessLost(channel.cancel(consumerTag));
     }
   }
 
@@ -161,7 +168,12 @@ export class LetterBox {
     return `dead-letters-${String(this.#consumers++).padStart(6, '0')}`;
   }
 
-  #look() {
-    return this.#connection.unlessLost(within(this.#connection.channel.checkQueue(this.#queue)));
+  /** RabbitMQ says 0 also when the queue does not answer it within moments, being busy: asked again, it does not. */
+  async #look() {
+    const { channel, unlessLost } = this.#connection;
+    for (let left = 4; ; await sleep(50)) {
+      const found = await unlessLost(within(channel.checkQueue(this.#queue)));
+      if (found.messageCount > 0 || found.consumerCount > 0 || --left === 0) return found;
+    }
   }
 }

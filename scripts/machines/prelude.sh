@@ -54,8 +54,9 @@ trouble_of() {
     printf 'Its port is taken: ss --listening --tcp --processes shows by what.\n'
     advice='RabbitMQ is down'
   fi
-  printf 'It says:\n%s\n' "$(grep --ignore-case --extended-regexp 'error|fail|panic|fatal|corrupt|wal_|no space|in use' <<<"$lines" |
-    cut --characters 1-300 | tail -n 8)"
+  printf 'It says:\n%s\n' "$({ grep --ignore-case --extended-regexp \
+    'wal_checksum|terminated|panic|fatal|corrupt|invalid page|no space|enospc|eaddrinuse|in use' || tail -n 5; } <<<"$lines" |
+    cut --characters 1-400 | tail -n 5)"
   printf 'What to do: docs/reliability.md, "%s"' "$advice"
 }
 
