@@ -1,18 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import amqp from 'amqplib';
 import type { Channel, Connection } from 'amqplib/callback_api';
-import rascal, { type BrokerAsPromised, type BrokerConfig, type VhostConfig } from 'rascal';
+import rascal, { type BrokerAsPromised, type BrokerConfig } from 'rascal';
+import { type BrokerAddress, rascalConfig, type Topology } from './rascal-config.ts';
 
-export interface BrokerAddress {
-  /** Nodes of one broker, tried in this order. */
-  nodes: { host: string; port: number }[];
-  vhost: string;
-  user: string;
-  password: string;
-}
-
-/** A virtual host as Rascal's configuration describes it. How to get there is told by the address. */
-export type Topology = Omit<VhostConfig, 'connection' | 'connections' | 'connectionStrategy'>;
+export type { BrokerAddress, Topology };
 
 /** A connection of the service's own, and Rascal's beside it, from the declaration of the topology until one of them is lost. */
 export interface BrokerConnection {
@@ -29,6 +20,9 @@ export interface BrokerConnection {
 /** Milliseconds that a polite good-bye may take before the sockets are destroyed: a frozen broker never answers it. */
 const FAREWELL = 1000;
 
+/** Milliseconds for connections and declarations together: Rascal waits for ever when the broker goes while it closes a channel. */
+const PATIENCE = 5000;
+
 /**
  * The one way to the broker. Rascal makes what the topology asks for, then both connections stand until `lost`. Nothing
  * reconnects by itself: who lost a connection opens the next one, so that it starts from nothing, declarations included.
@@ -39,36 +33,39 @@ export async function connectBroker(address: BrokerAddress, topology: Topology):
   const lost = new AbortController();
   const lose = (reason: Error) => lost.abort(reason);
   const sockets = new AbortController();
-  let broker: BrokerAsPromised | undefined;
-  let connection: Connection;
-  try {
-    broker = await rascal.BrokerAsPromised.create(rascalConfig(address, topology, sockets.signal));
-    broker.on('error', lose);
-    broker.on('disconnect', () => lose(new Error('the connection to the broker was closed')));
-    connection = (await broker.connect(address.vhost)) as unknown as Connection;
-    connection.on('error', lose);
-    connection.on('close', (error) => lose(error ?? new Error('the connection to the broker was closed')));
-  } catch (error) {
+  const broker = await createBroker(rascalConfig(address, topology, sockets.signal), sockets);
+  broker.on('error', lose);
+  const parted = new Promise<void>((resolve) => broker.on('disconnect', resolve));
+  parted.then(() => lose(closedError()));
+
+  let connection: Connection | undefined;
+  const leave = async () => {
+    lose(closedError());
+    if (connection) await within(FAREWELL, endOf(connection));
     sockets.abort();
-    await (broker ?? unfinishedBroker(error))?.shutdown().catch(() => {});
+    // In this order: Rascal throws where nobody can catch it when it is shut down while its connection breaks.
+    await within(
+      FAREWELL,
+      parted.then(() => broker.shutdown()),
+    );
+  };
+  try {
+    connection = (await broker.connect(address.vhost)) as unknown as Connection;
+  } catch (error) {
+    await leave();
     throw error;
   }
-  const made = broker;
-  let closed: Promise<void> | undefined;
-  const leave = async () => {
-    lose(new Error('the connection to the broker was closed'));
-    const ended = new Promise((resolve) => connection.close(resolve));
-    await within(FAREWELL, Promise.allSettled([ended, made.shutdown()]));
-    sockets.abort();
-  };
+  connection.on('error', lose);
+  connection.on('close', (error) => lose(error ?? closedError()));
+  let left: Promise<void> | undefined;
   return {
-    broker: made,
+    broker,
     connection,
     lost: lost.signal,
     lose,
     close() {
-      closed ??= leave(); // Rascal throws where nobody can catch it when it is asked twice
-      return closed;
+      left ??= leave();
+      return left;
     },
   };
 }
@@ -94,34 +91,36 @@ export function openChannel<C extends Channel>(
   });
 }
 
+const closedError = () => new Error('the connection to the broker was closed');
+
+/** Says good-bye, and resolves when the connection is closed, whoever closed it. */
+function endOf(connection: Connection): Promise<unknown> {
+  return new Promise((resolve) => {
+    connection.on('close', resolve);
+    connection.close(resolve);
+  });
+}
+
+async function createBroker(config: BrokerConfig, sockets: AbortController): Promise<BrokerAsPromised> {
+  const timer = new AbortController();
+  const overdue = sleep(PATIENCE, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`the broker did not answer within ${PATIENCE} ms`);
+  });
+  try {
+    return await Promise.race([rascal.BrokerAsPromised.create(config), overdue]);
+  } catch (error) {
+    sockets.abort();
+    await unfinishedBroker(error)?.shutdown();
+    throw error;
+  } finally {
+    timer.abort();
+    overdue.catch(() => {});
+  }
+}
+
 /** Resolves when `attempt` has ended, well or badly, or when it has taken too long. */
 export async function within(milliseconds: number, attempt: Promise<unknown>): Promise<void> {
   await Promise.race([attempt.catch(() => {}), sleep(milliseconds, undefined, { ref: false })]);
-}
-
-function rascalConfig({ nodes, vhost, user, password }: BrokerAddress, topology: Topology, sockets: AbortSignal): BrokerConfig {
-  const connections = nodes.map(({ host, port }) => ({
-    hostname: host,
-    port,
-    vhost: encodeURIComponent(vhost),
-    // Seconds: a broker that is frozen, or behind a cut cable, is noticed within two to three of them.
-    options: { heartbeat: 2 },
-    socketOptions: {
-      timeout: 1000, // milliseconds for connection and handshake together
-      noDelay: true,
-      signal: sockets,
-      // Not in the URL, where amqplib misreads some characters, and whose masked form in errors shows a part of the password.
-      credentials: amqp.credentials.plain(user, password),
-    },
-    user: '',
-    password: '',
-  }));
-  const config = {
-    vhosts: { [vhost]: { ...topology, connections, connectionStrategy: 'fixed' } },
-    // Here, because Rascal ignores `retry` at the vhost's connections.
-    defaults: { vhosts: { connection: { retry: false } } },
-  };
-  return rascal.withDefaultConfig(config as unknown as BrokerConfig); // its types lack some of what it reads
 }
 
 /** A broker that was refused something keeps a timer: it may not pile up while we try again. */

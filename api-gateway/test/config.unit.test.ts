@@ -52,3 +52,29 @@ test('the gateway listens on every address that is named, on one port', () => {
     /API_GATEWAY_LISTEN_HOST must be .* without a port/,
   );
 });
+
+test.each([
+  ['broker', [{ host: 'broker', port: 5672 }]],
+  [
+    'a, b:5673,c',
+    [
+      { host: 'a', port: 5672 },
+      { host: 'b', port: 5673 },
+      { host: 'c', port: 5672 },
+    ],
+  ],
+  ['::1', [{ host: '::1', port: 5672 }]],
+  [
+    '[::1]:5673,10.0.0.1:1',
+    [
+      { host: '::1', port: 5673 },
+      { host: '10.0.0.1', port: 1 },
+    ],
+  ],
+])('RABBITMQ_HOST may be %s', (hosts, nodes) => {
+  expect(loadConfig({ ...env, RABBITMQ_HOST: hosts, RABBITMQ_PORT: '5672' }).broker.nodes).toEqual(nodes);
+});
+
+test.each(['a,', ',', 'a:0', 'a:70000', 'a b', 'amqp://a', '[::1', 'a@b'])('RABBITMQ_HOST may not be %j', (hosts) => {
+  expect(() => loadConfig({ ...env, RABBITMQ_HOST: hosts })).toThrow('RABBITMQ_HOST must be a host name');
+});

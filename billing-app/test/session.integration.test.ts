@@ -1,0 +1,39 @@
+import amqp, { type ConsumeMessage } from 'amqplib';
+import { expect, test } from 'vitest';
+import { FaultProxy } from '../../scripts/prove/fault-proxy.ts';
+import { createVhost } from '../../scripts/testing/services.ts';
+import { loadConfig } from '../app/config.ts';
+import { openSession } from '../app/session.ts';
+
+test('a session that is forced to end answers plainly, and its message goes back to the queue', async () => {
+  const { vhost, env } = await createVhost();
+  const queue = env.BILLING_QUEUE!;
+  const proxy = await FaultProxy.listen(() => Number(env.RABBITMQ_PORT));
+  const operator = await amqp.connect({
+    hostname: env.RABBITMQ_HOST,
+    port: Number(env.RABBITMQ_PORT),
+    vhost,
+    username: env.RABBITMQ_ADMIN_USER,
+    password: env.RABBITMQ_ADMIN_PASSWORD,
+  });
+  const channel = await operator.createConfirmChannel();
+  channel.publish('billing', queue, Buffer.from('{}'));
+  await channel.waitForConfirms();
+
+  const delivered = Promise.withResolvers<ConsumeMessage>();
+  const { broker } = loadConfig({ ...env, RABBITMQ_HOST: '127.0.0.1', RABBITMQ_PORT: String(proxy.port) });
+  const session = await openSession(broker, 10, delivered.resolve);
+  const message = await delivered.promise;
+  proxy.begin('black-hole');
+  const closed = session.close();
+  session.ack(message); // the channel is closing: amqplib would throw
+  await session.cancel();
+  await expect(session.publishDeadLetter(Buffer.from('x'), {})).rejects.toThrow('closed');
+  await closed;
+  session.ack(message);
+  expect(session.lost.aborted).toBe(true);
+
+  await proxy.close();
+  await expect.poll(async () => (await channel.checkQueue(queue)).messageCount, { timeout: 20_000 }).toBe(1);
+  await operator.close();
+});
