@@ -1,40 +1,8 @@
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { loadEnvironment } from '@crud-master/plumbing/environment';
-import { runService } from '@crud-master/plumbing/lifecycle';
-import { createLog } from '@crud-master/plumbing/log';
-import { createApp } from './app/app.ts';
-import { BrokerLink } from './app/broker.ts';
-import { loadConfig } from './app/config.ts';
-import { createGatewayServer } from './app/http-server.ts';
-import { inventoryPool } from './app/inventory.ts';
-import { Publisher } from './app/publisher.ts';
-
-/** Milliseconds that the start waits for the broker before it goes on without. */
-const BROKER_PATIENCE = 2000;
-
-await runService('api_gateway', async () => {
-  const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
-  const log = createLog('api_gateway', config.logLevel);
-
-  const inventory = inventoryPool(config.inventory);
-  const link = new BrokerLink(config.broker, log);
-  const publisher = new Publisher(link, config.broker, log);
-
-  const app = createApp({ log, inventory, publish: publisher.publish, config });
-  const server = createGatewayServer(app.callback(), config, log);
-  // Who can connect may send orders at once, unless the broker is away.
-  const connected = once(link, 'open');
-  link.open();
-  await Promise.race([connected, sleep(BROKER_PATIENCE)]);
-  log.info({ addresses: await server.listen(config.listen.port, config.listen.hosts) }, 'listening');
-
-  return {
-    log,
-    async close() {
-      await server.close();
-      await publisher.close();
-      await inventory.close();
-    },
-  };
-});
+// Plain JavaScript in a folder that is no ES module, so that a Node too old for TypeScript gets as far as the sentence.
+if (process.features.typescript) import('./app/service.ts').then(({ run }) => run(process.env));
+else {
+  console.error(
+    `Node ${process.versions.node} cannot run TypeScript: this service needs Node 22.18 or newer. npm start, in the folder above, brings one and runs everything on this computer.`,
+  );
+  process.exitCode = 1;
+}

@@ -1,27 +1,8 @@
-import { loadEnvironment } from '@crud-master/plumbing/environment';
-import { runService } from '@crud-master/plumbing/lifecycle';
-import { createLog } from '@crud-master/plumbing/log';
-import { createApp } from './app/app.ts';
-import { loadConfig } from './app/config.ts';
-import { openDatabase } from './app/database.ts';
-import { createInventoryServer } from './app/http-server.ts';
-
-await runService('inventory_app', async () => {
-  const config = loadConfig(loadEnvironment(new URL('../.env', import.meta.url), process.env));
-  const log = createLog('inventory_app', config.logLevel);
-  const database = openDatabase(config.database);
-
-  const app = createApp({ database, log, bodyLimit: config.bodyLimit });
-  const server = createInventoryServer(app.callback(), config, log);
-  // The first question to Prisma sets its engine up, for which no client should wait: seconds on a slow machine.
-  await database.movie.findFirst({ where: { id: 0 } }).catch(() => {}); // the database may be away
-  log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
-
-  return {
-    log,
-    async close() {
-      await server.close();
-      await database.close();
-    },
-  };
-});
+// Plain JavaScript in a folder that is no ES module, so that a Node too old for TypeScript gets as far as the sentence.
+if (process.features.typescript) import('./app/service.ts').then(({ run }) => run(process.env));
+else {
+  console.error(
+    `Node ${process.versions.node} cannot run TypeScript: this service needs Node 22.18 or newer. npm start, in the folder above, brings one and runs everything on this computer.`,
+  );
+  process.exitCode = 1;
+}

@@ -1,5 +1,5 @@
-import { Prisma } from '../generated/client.ts';
 import { type Database, isDuplicate } from './database.ts';
+import { Prisma } from './generated/client.ts';
 import type { Order } from './read-order.ts';
 
 export interface IncomingOrder {

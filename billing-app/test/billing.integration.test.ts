@@ -1,8 +1,14 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFixture, type Fixture, orderOf, upTo } from './fixture.ts';
+
+/** The arguments for Node that PM2 gives to billing. */
+const { node_args: nodeArguments } = createRequire(import.meta.url)('../ecosystem.config.cjs').apps[0];
 
 let billing: Fixture;
 beforeAll(async () => {
@@ -222,6 +228,22 @@ describe('what can never be an order', () => {
       expect(properties.headers).toMatchObject({ 'x-reason-kind': 'not-json', 'x-cut': 'headers' });
       expect(properties.headers).not.toHaveProperty('mine');
     }
+  });
+
+  it('and whose headers are nested thousands of levels deep is parked with them cut', async () => {
+    const publisher = fileURLToPath(new URL('./publish-nested.ts', import.meta.url));
+    await promisify(execFile)(process.execPath, [...nodeArguments, publisher], { env: billing.env });
+    await billing.publish(orderOf(1), { messageId: 'neighbour' });
+    const asPm2StartsIt = fork(new URL('./billing-process.ts', import.meta.url), { env: billing.env, execArgv: nodeArguments });
+    try {
+      await stored([1]);
+      await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(1));
+      expect(billing.deliveries.filter(({ redelivered }) => redelivered)).toEqual([]);
+    } finally {
+      asPm2StartsIt.kill('SIGTERM');
+    }
+    const [letter] = await billing.deadLetters();
+    expect(letter!.properties.headers).toMatchObject({ 'x-reason-kind': 'not-json', 'x-cut': 'headers' });
   });
 
   it('is not a message that was only near when billing was killed again and again', async () => {

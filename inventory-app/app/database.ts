@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { PrismaClient } from '../generated/client.ts';
 import type { Config } from './config.ts';
+import { PrismaClient } from './generated/client.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
 

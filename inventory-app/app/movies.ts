@@ -2,8 +2,8 @@ import { METHODS } from 'node:http';
 import { jsonBody } from '@crud-master/plumbing/json-body';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
-import type { Movie } from '../generated/client.ts';
 import type { Database, Statement } from './database.ts';
+import type { Movie } from './generated/client.ts';
 import { readId, readMovieChange, readNewMovie, readSearch } from './movie-input.ts';
 import { movieList } from './movie-list.ts';
 

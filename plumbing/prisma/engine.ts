@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type Environment, parseEnvironment, variable } from '../environment.ts';
 
 /**
- * What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.ts`. SHADOW_DATABASE_NAME names a
+ * What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.mts`. SHADOW_DATABASE_NAME names a
  * database of the same role in which the CLI may try migrations: `npm run migrate` sets it.
  */
 export function prismaDatasource(prefix: string, environment: Environment): { url: string; shadowDatabaseUrl?: string } {
@@ -32,7 +32,7 @@ export function prismaDatasource(prefix: string, environment: Environment): { ur
 
 /**
  * Makes the Prisma CLI work where its engine cannot be downloaded: points it to the engine of this folder,
- * unless a native one is installed or the environment names another. Call it in `prisma.config.ts`,
+ * unless a native one is installed or the environment names another. Call it in `prisma.config.mts`,
  * which the CLI loads before it looks for its engine.
  */
 export function provideSchemaEngine(environment: Environment): void {

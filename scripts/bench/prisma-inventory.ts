@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { createApp } from '../../inventory-app/app/app.ts';
 import { loadConfig } from '../../inventory-app/app/config.ts';
 import { type Database, openDatabase } from '../../inventory-app/app/database.ts';
-import { PrismaClient } from '../../inventory-app/generated/client.ts';
+import { PrismaClient } from '../../inventory-app/app/generated/client.ts';
 
 const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), process.env));
 const { host, port, name: database, user, password, connections: max } = config.database;

@@ -24,7 +24,7 @@ export async function generateClients(include) {
       onStart: include,
     });
     if (status !== 0) throw new Failure(`The Prisma client of ${workspace} could not be generated:\n${output.trim()}`);
-    mkdirSync(join(checkout, workspace, 'generated'), { recursive: true });
+    mkdirSync(join(checkout, workspace, 'app', 'generated'), { recursive: true });
     writeFileSync(stampOf(workspace), digestOf(workspace));
     console.error(`Prisma client of ${workspace} generated in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   }
@@ -38,7 +38,7 @@ function isCurrent(workspace) {
   }
 }
 
-const stampOf = (workspace) => join(checkout, workspace, 'generated', '.schema');
+const stampOf = (workspace) => join(checkout, workspace, 'app', 'generated', '.schema');
 
 function digestOf(workspace) {
   const hash = createHash('sha256');

@@ -11,5 +11,5 @@ set -euo pipefail
 cd "$next/$1"
 
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }
-[[ -e generated/client.ts ]] || prisma generate
+[[ -e app/generated/client.ts ]] || prisma generate
 prisma migrate deploy

@@ -7,7 +7,7 @@ import { checkout } from '../local/home.ts';
 export function copyOfService(app: string): string {
   const folder = join(mkdtempSync(join(inject('services').home, 'copy-')), app);
   mkdirSync(folder);
-  for (const part of ['prisma', 'prisma.config.ts', 'package.json']) {
+  for (const part of ['prisma', 'prisma.config.mts', 'package.json']) {
     cpSync(join(checkout, app, part), join(folder, part), { recursive: true });
   }
   return folder;

@@ -56,7 +56,7 @@ beforeAll(() => {
   writeFileSync(join(template, 'program.ts'), `const text: string = 'it runs'; console.log(text);`);
   npm(template, 'install', '--package-lock-only');
   for (const workspace of ['inventory-app', 'billing-app']) {
-    for (const folder of ['prisma', 'generated']) mkdirSync(join(template, workspace, folder), { recursive: true });
+    for (const folder of ['prisma', 'app/generated']) mkdirSync(join(template, workspace, folder), { recursive: true });
     writeFileSync(join(template, workspace, 'prisma/schema.prisma'), '');
   }
   markGenerated(template);
@@ -81,7 +81,8 @@ function markGenerated(folder: string): void {
   const digest = createHash('sha256')
     .update(readFileSync(join(folder, 'package-lock.json')))
     .digest('hex');
-  for (const workspace of ['inventory-app', 'billing-app']) writeFileSync(join(folder, workspace, 'generated/.schema'), digest);
+  for (const workspace of ['inventory-app', 'billing-app'])
+    writeFileSync(join(folder, workspace, 'app/generated/.schema'), digest);
 }
 
 function npm(cwd: string, ...args: string[]): void {

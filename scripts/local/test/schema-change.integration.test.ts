@@ -42,8 +42,8 @@ test.each(databases)('a new field of $app is in the table and in the client, and
   expect(await query(name, `SELECT data_type FROM information_schema.columns WHERE column_name = 'year'`)).toEqual([
     { data_type: 'integer' },
   ]);
-  expect(readFileSync(join(target.folder, 'generated', 'client.ts'), 'utf8')).toContain('PrismaClient');
-  expect(readFileSync(join(target.folder, 'generated', 'internal', 'class.ts'), 'utf8')).toContain('year');
+  expect(readFileSync(join(target.folder, 'app', 'generated', 'client.ts'), 'utf8')).toContain('PrismaClient');
+  expect(readFileSync(join(target.folder, 'app', 'generated', 'internal', 'class.ts'), 'utf8')).toContain('year');
   execFileSync('sha256sum', ['--check', '--quiet', 'checksums.txt'], { cwd: join(target.folder, 'prisma', 'migrations') });
   expect(await shadowsOf(name)).toEqual([]);
   expect(await migrationStatus(target)).toMatch(/all \d+ migrations are applied/);

@@ -44,7 +44,7 @@ describe.each(Object.keys(SERVICES) as (keyof typeof SERVICES)[])('.env and %s',
 
 test.each(Object.keys(SERVICES))('%s says in its log what PM2 calls it', (service) => {
   const [{ name }] = createRequire(root)(`./${service}/ecosystem.config.cjs`).apps;
-  const server = readFileSync(new URL(`${service}/server.ts`, root), 'utf8');
+  const server = readFileSync(new URL(`${service}/app/service.ts`, root), 'utf8');
   const said = [...server.matchAll(/(?:runService|createLog)\('([^']+)'/g)].map(([, said]) => said);
   expect(said).toEqual([name, name]);
 });

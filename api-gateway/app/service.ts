@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
+import { runService } from '@crud-master/plumbing/lifecycle';
+import { createLog } from '@crud-master/plumbing/log';
+import { createApp } from './app.ts';
+import { BrokerLink } from './broker.ts';
+import { loadConfig } from './config.ts';
+import { createGatewayServer } from './http-server.ts';
+import { inventoryPool } from './inventory.ts';
+import { Publisher } from './publisher.ts';
+
+/** Milliseconds that the start waits for the broker before it goes on without. */
+const BROKER_PATIENCE = 2000;
+
+/** The service as a process: configuration, connections, and their end. Opens the broker and the port. */
+export const run = (environment: Environment) =>
+  runService('api_gateway', async () => {
+    const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
+    const log = createLog('api_gateway', config.logLevel);
+
+    const inventory = inventoryPool(config.inventory);
+    const link = new BrokerLink(config.broker, log);
+    const publisher = new Publisher(link, config.broker, log);
+
+    const app = createApp({ log, inventory, publish: publisher.publish, config });
+    const server = createGatewayServer(app.callback(), config, log);
+    // Who can connect may send orders at once, unless the broker is away.
+    const connected = once(link, 'open');
+    link.open();
+    await Promise.race([connected, sleep(BROKER_PATIENCE)]);
+    log.info({ addresses: await server.listen(config.listen.port, config.listen.hosts) }, 'listening');
+
+    return {
+      log,
+      async close() {
+        await server.close();
+        await publisher.close();
+        await inventory.close();
+      },
+    };
+  });

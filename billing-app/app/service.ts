@@ -1,0 +1,12 @@
+import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
+import { runService } from '@crud-master/plumbing/lifecycle';
+import { createLog } from '@crud-master/plumbing/log';
+import { startBilling } from './app.ts';
+import { loadConfig } from './config.ts';
+
+/** The service as a process: configuration, connections, and their end. Opens the queue and the database. */
+export const run = (environment: Environment) =>
+  runService('billing_app', async () => {
+    const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
+    return startBilling(config, createLog('billing_app', config.logLevel));
+  });

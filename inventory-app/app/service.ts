@@ -1,0 +1,29 @@
+import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
+import { runService } from '@crud-master/plumbing/lifecycle';
+import { createLog } from '@crud-master/plumbing/log';
+import { createApp } from './app.ts';
+import { loadConfig } from './config.ts';
+import { openDatabase } from './database.ts';
+import { createInventoryServer } from './http-server.ts';
+
+/** The service as a process: configuration, connections, and their end. Opens the database and the port. */
+export const run = (environment: Environment) =>
+  runService('inventory_app', async () => {
+    const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
+    const log = createLog('inventory_app', config.logLevel);
+    const database = openDatabase(config.database);
+
+    const app = createApp({ database, log, bodyLimit: config.bodyLimit });
+    const server = createInventoryServer(app.callback(), config, log);
+    // The first question to Prisma sets its engine up, for which no client should wait: seconds on a slow machine.
+    await database.movie.findFirst({ where: { id: 0 } }).catch(() => {}); // the database may be away
+    log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
+
+    return {
+      log,
+      async close() {
+        await server.close();
+        await database.close();
+      },
+    };
+  });
