@@ -13,8 +13,11 @@ export async function withBroker<T>(environment: Environment, work: (channel: Co
     username: environment.RABBITMQ_ADMIN_USER,
     password: environment.RABBITMQ_ADMIN_PASSWORD,
   });
+  connection.on('error', () => {}); // reported by what is under way
   try {
-    return await work(await connection.createConfirmChannel());
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => {});
+    return await work(channel);
   } finally {
     await connection.close();
   }

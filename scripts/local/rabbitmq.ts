@@ -317,6 +317,7 @@ async function answers({ pid, port }: BrokerRecord, environment: Environment): P
     },
     { timeout: 2000 },
   );
+  connecting.then((connection) => connection.on('error', () => {})).catch(() => {}); // it answered, that is enough
   try {
     const connection = await Promise.race([connecting, sleep(4000, undefined, { ref: false })]);
     if (connection) await connection.close();

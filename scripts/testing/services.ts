@@ -64,6 +64,7 @@ export async function createDatabase(
   const { postgres, env } = inject('services');
   const name = `${env[`${prefix}_NAME`]}_${randomUUID().slice(0, 8)}`;
   const client = new pg.Client({ ...postgres, user: postgres.superuser, database: 'postgres' });
+  client.on('error', () => {}); // the query in hand reports it
   await client.connect();
   try {
     const [database, source, owner] = [name, template ?? templateOf(env[`${prefix}_NAME`]!), env[`${prefix}_USER`]!].map(
