@@ -1,5 +1,5 @@
 import { loadEnvironment } from '@crud-master/plumbing/environment';
-import { prismaDatasource, provideSchemaEngine } from '@crud-master/plumbing/prisma-engine';
+import { prismaDatasource, provideSchemaEngine } from '@crud-master/schema-engine/prisma-config';
 import { defineConfig } from 'prisma/config';
 
 provideSchemaEngine(process.env);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does:  makes the database's tables: Prisma generates the client for the prepared code, and applies the migrations not yet applied.
-# Why:   before the switch to the new code, which needs them. Prisma's engine is the one in plumbing/prisma/: nothing is downloaded.
+# Why:   before the switch to the new code, which needs them. Prisma's engine is the one in schema-engine/: nothing is downloaded.
 # Needs: the service's folder as its argument, and of .env: its database (MOVIES_DB_* or ORDERS_DB_*).
 set -euo pipefail
 # shellcheck source=prelude.sh
@@ -8,6 +8,7 @@ set -euo pipefail
 
 [[ -e $next/.digest ]] || next=$release # nothing new to deploy
 [[ $next == "$release" ]] || install --mode 600 "$release/.env" "$next/.env"
+chmod +x "$next/schema-engine/schema-engine" # a Windows host has no such bit to copy
 cd "$next/$1"
 
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }

@@ -8,7 +8,7 @@ set -euo pipefail
 service=$1
 
 cd "$source"
-manifests=(package.json package-lock.json .npmrc {plumbing,messaging}/package.json {api-gateway,billing-app,inventory-app}/package.json)
+manifests=(package.json package-lock.json .npmrc */package.json)
 code=("${manifests[@]}" plumbing "$@")
 digest=$(find "${code[@]}" -path '*/test' -prune -o -type f -print0 | sort --zero-terminated --unique | xargs -0 sha256sum |
   cat - <(node --version; npm --version) | sha256sum)
@@ -22,14 +22,13 @@ if [[ $(cat "$next/.digest" 2>/dev/null) != "$digest" ]]; then
   rm -rf "$next"
   mkdir -p "$next"
   rsync --archive --relative --chown root:root --exclude test/ "${code[@]}" "$next/"
-  chmod +x "$next/plumbing/prisma/schema-engine" # a Windows host has no such bit to copy
   cd "$next"
   if [[ -e $release/$service ]] && cmp --silent package-lock.json "$release/package-lock.json" && cmp --silent <(npm --version) "$release/.npm-version"; then
     say 'taking over the packages of the running release: the lock file is the same'
     cp --archive --link "$release/node_modules" node_modules
   else
     say 'installing the packages of the lock file'
-    npm ci --workspace "$service" --omit dev
+    npm ci --workspace "$service" --omit dev --omit optional # with `dev` alone, TypeScript came along: a package may use it
   fi
   npm --version >.npm-version
   printf '%s\n' "$digest" >.digest

@@ -92,15 +92,6 @@ describe('the table of machines', () => {
     expect(machines[name]!.keys).toEqual(expect.arrayContaining(variables));
   });
 
-  test('only the machines that talk to the broker get the code for it', () => {
-    const releases = Object.values(machines).map(({ scripts }) => scripts.find((line) => line.startsWith('release '))!);
-    for (const release of releases) {
-      const service = release.split(' ')[1]!;
-      const { dependencies } = JSON.parse(read(`${service}/package.json`));
-      expect(release.split(' ').includes('messaging')).toBe('@crud-master/messaging' in dependencies);
-    }
-  });
-
   test('no password goes to a machine that has no use for it', () => {
     const passwords = Object.entries(machines).map(([name, { keys }]) => [name, keys.filter((key) => key.endsWith('_PASSWORD'))]);
     expect(Object.fromEntries(passwords)).toEqual({

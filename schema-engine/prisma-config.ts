@@ -2,8 +2,8 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
-import { type Environment, parseEnvironment, variable } from '../environment.ts';
 
 /**
  * What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.mts`. SHADOW_DATABASE_NAME names a
@@ -38,7 +38,7 @@ export function prismaDatasource(prefix: string, environment: Environment): { ur
 export function provideSchemaEngine(environment: Environment): void {
   if (environment.PRISMA_SCHEMA_ENGINE_BINARY || nativeEngineInstalled()) return;
   const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
-  const workspaceNode = join(here, `../../node_modules/node-${process.platform}-${process.arch}/bin/node`);
+  const workspaceNode = join(here, `../node_modules/node-${process.platform}-${process.arch}/bin/node`);
   environment.PRISMA_SCHEMA_ENGINE_BINARY = join(here, 'schema-engine');
   // A Node below 22.18 can run the Prisma CLI, but not the engine, which is TypeScript.
   environment.SCHEMA_ENGINE_NODE = process.features.typescript || !existsSync(workspaceNode) ? process.execPath : workspaceNode;
