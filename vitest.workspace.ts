@@ -17,7 +17,7 @@ export default defineConfig({
           name: 'integration',
           sequence: { groupOrder: 1 },
           include: ['*/test/**/*.integration.test.ts', 'scripts/**/*.integration.test.ts'],
-          globalSetup: ['scripts/testing/services.ts'],
+          globalSetup: ['scripts/prove/tests/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           execArgv: ['--disable-warning=DEP0060'], // http-proxy uses util._extend
@@ -29,7 +29,7 @@ export default defineConfig({
           name: 'contract',
           sequence: { groupOrder: 2 },
           include: ['*/test/**/*.contract.test.ts'],
-          globalSetup: ['scripts/testing/stack.ts'],
+          globalSetup: ['scripts/prove/tests/stack.ts'],
           fileParallelism: false, // one stack for all, and one of the tests empties the catalogue
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createLog } from '@crud-master/plumbing/log';
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createVhost } from '../../scripts/testing/services.ts';
+import { createVhost } from '../../scripts/prove/tests/services.ts';
 import { BrokerLink } from '../app/broker.ts';
 import { loadConfig } from '../app/config.ts';
 import { Publisher } from '../app/publisher.ts';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { anyFreePort } from '../../scripts/local/ports.ts';
-import { createDatabase, createVhost } from '../../scripts/testing/services.ts';
+import { createDatabase, createVhost } from '../../scripts/prove/tests/services.ts';
+import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 let env: Record<string, string>;
 const running: Record<string, ChildProcess> = {};

@@ -4,7 +4,7 @@ import { createLog } from '@crud-master/plumbing/log';
 import amqp, { type GetMessage, type Options } from 'amqplib';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { createDatabase } from '../../scripts/testing/services.ts';
+import { createDatabase } from '../../scripts/prove/tests/services.ts';
 import { startBilling } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
-import { migrate } from '../../scripts/local/migrations.ts';
-import { copyOfService } from '../../scripts/testing/service-copy.ts';
-import { createDatabase } from '../../scripts/testing/services.ts';
+import { copyOfService } from '../../scripts/prove/tests/service-copy.ts';
+import { createDatabase } from '../../scripts/prove/tests/services.ts';
+import { migrate } from '../../scripts/run/servers/migrations.ts';
 
 const CHANGED = '20260101000100_remember_handled_messages';
 

@@ -1,7 +1,7 @@
 import amqp, { type ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
-import { FaultProxy } from '../../scripts/prove/fault-proxy.ts';
-import { createVhost } from '../../scripts/testing/services.ts';
+import { createVhost } from '../../scripts/prove/tests/services.ts';
+import { FaultProxy } from '../../scripts/run/servers/relay.ts';
 import { loadConfig } from '../app/config.ts';
 import { openSession } from '../app/session.ts';
 

@@ -1,7 +1,7 @@
 import { createLog } from '@crud-master/plumbing/log';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { createDatabase } from '../../scripts/testing/services.ts';
+import { createDatabase } from '../../scripts/prove/tests/services.ts';
 import { createApp } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 import { openDatabase } from '../app/database.ts';

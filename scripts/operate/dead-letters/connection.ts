@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import amqp, { type ConfirmChannel } from 'amqplib';
+import { Failure } from '../../run/terminal/failure.mjs';
+
+export type Environment = Record<string, string | undefined>;
+
+/** Milliseconds that the broker gets for an answer. */
+export const PATIENCE = 10_000;
+
+export interface Connection {
+  channel: ConfirmChannel;
+  /** The result of that work, unless the connection or the channel is lost before. */
+  unlessLost<T>(work: Promise<T>): Promise<T>;
+  /** Ends when the broker has taken everything that was sent. */
+  close(): Promise<void>;
+}
+
+/** One channel to RabbitMQ, for the operator of `.env`. Rejects with a `Failure`. */
+export async function openConnection(environment: Environment): Promise<Connection> {
+  const missing = ['HOST', 'PORT', 'VHOST', 'ADMIN_USER', 'ADMIN_PASSWORD']
+    .map((name) => `RABBITMQ_${name}`)
+    .concat('BILLING_QUEUE', 'BILLING_DEAD_LETTER_QUEUE')
+    .filter((name) => !environment[name]);
+  if (missing.length > 0) throw new Failure(`Missing in .env: ${missing.join(', ')}.`);
+  const address = {
+    hostname: environment.RABBITMQ_HOST,
+    port: Number(environment.RABBITMQ_PORT),
+    vhost: environment.RABBITMQ_VHOST,
+    username: environment.RABBITMQ_ADMIN_USER,
+    password: environment.RABBITMQ_ADMIN_PASSWORD,
+    heartbeat: 5, // seconds
+  };
+  try {
+    const connection = await within(amqp.connect(address, { timeout: PATIENCE }));
+    return guarded(connection, await within(connection.createConfirmChannel()), environment);
+  } catch (error) {
+    throw new Failure(explain(error as Error, environment));
+  }
+}
+
+function guarded(connection: amqp.ChannelModel, channel: ConfirmChannel, environment: Environment): Connection {
+  const lost = new Promise<never>((_, reject) => {
+    channel.on('error', (error: Error & { code?: number }) => reject(new Failure(explain(error, environment))));
+    connection.on('error', () => {}); // `close` follows
+    connection.on('close', () => reject(new Failure('The connection to RabbitMQ was lost. No letter is: try again.')));
+  });
+  lost.catch(() => {}); // also when nobody waits for it
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await within(channel.close()).catch(() => {});
+    await within(connection.close()).catch(() => {});
+  };
+  return {
+    channel,
+    unlessLost: (work) => Promise.race([work, lost]),
+    close: () => (closing ??= close()),
+  };
+}
+
+/** The result of that work, or a `Failure` with that sentence when it takes longer than `PATIENCE`. */
+export async function within<T>(work: Promise<T>, sentence = 'RabbitMQ does not answer.'): Promise<T> {
+  const waiting = new AbortController();
+  const late = sleep(PATIENCE, undefined, { signal: waiting.signal }).then(() => Promise.reject(new Failure(sentence)));
+  late.catch(() => {});
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    waiting.abort();
+  }
+}
+
+function explain(error: Error & { code?: number | string }, environment: Environment): string {
+  const { RABBITMQ_HOST, RABBITMQ_PORT, RABBITMQ_VHOST, RABBITMQ_ADMIN_USER, BILLING_DEAD_LETTER_QUEUE } = environment;
+  const address = `${RABBITMQ_HOST}:${RABBITMQ_PORT}`;
+  if (error.code === 404) return `There is no queue ${BILLING_DEAD_LETTER_QUEUE}: billing makes it when it starts.`;
+  if (/ACCESS[_-]REFUSED|NOT[_-]ALLOWED/i.test(error.message)) {
+    return `RabbitMQ at ${address} refuses ${RABBITMQ_ADMIN_USER} (virtual host ${RABBITMQ_VHOST}): check RABBITMQ_ADMIN_USER and its password.`;
+  }
+  return `RabbitMQ cannot be used at ${address} (${error.message}). Start it with npm start, or correct RABBITMQ_HOST and RABBITMQ_PORT.`;
+}

@@ -1,0 +1,137 @@
+/**
+ * The messages that could not become orders, for operators:
+ *
+ *     npm run dead-letters -- list              what is there, and why; in pages: --limit N --after N
+ *     npm run dead-letters -- show ID           one letter, whole
+ *     npm run dead-letters -- replay ID|--all   back into the queue of orders, once what was wrong is put right
+ *     npm run dead-letters -- drop ID|--all     gone for good
+ *
+ * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack where
+ * there is one, else on the one that .env names. Variables of the environment win over both.
+ * Inside billing's machine: sudo node /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
+ */
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import { loadEnvironment } from '@crud-master/plumbing/environment';
+import { runCommand } from '../../run/terminal/command.ts';
+import { Failure } from '../../run/terminal/failure.mjs';
+import type { Environment } from './connection.ts';
+import type { Letter } from './letter.ts';
+import { LetterBox } from './letter-box.ts';
+import { createProgress } from './progress.ts';
+import { replay } from './replay.ts';
+import { type Request, readRequest } from './request.ts';
+import { type Entry, entryOf, letterText, listText, number } from './text.ts';
+
+/** That of the local stack is complete, and knows the ports that were free. Its code is no part of a machine's release. */
+async function environment(): Promise<Environment> {
+  const local = fileURLToPath(new URL('../../../.local', import.meta.url));
+  const saved = existsSync(local) ? (await import('../../run/local/environment.ts')).savedEnvironment(local) : undefined;
+  return saved ? { ...saved, ...process.env } : loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
+}
+
+const open = async () =>
+  LetterBox.open(await environment(), () => console.error('Waiting for another program that reads the dead letters …'));
+
+/** Reads the next letters; what `visitor` does not keep is forgotten, so that any number of them fits into memory. */
+async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void): Promise<void> {
+  const progress = createProgress('Reading letter', wanted);
+  await box.read(wanted, (letter) => {
+    visitor(letter);
+    progress.step();
+  });
+  progress.end();
+}
+
+async function list(box: LetterBox, { all, after, limit, selects }: Request): Promise<void> {
+  const count = await box.count();
+  const page: Entry[] = [];
+  let selected = 0;
+  await read(box, all ? Math.min(count, after + limit) : count, (letter) => {
+    if (!selects(letter)) return;
+    if (++selected > after && page.length < limit) page.push(entryOf(letter));
+  });
+  const total = all ? count : selected;
+  if (count === 0) return console.log('There are no dead letters.');
+  const which = all ? '' : ` of ${number(count)} chosen`;
+  if (page.length > 0) console.log(`${listText(page)}\n`);
+  if (page.length === total) return console.log(`${number(total)}${which}.`);
+  const last = after + page.length;
+  console.log(
+    page.length === 0 ? `None after letter ${after}.` : `Letters ${after + 1} to ${last}.`,
+    `${number(total)}${which}.`,
+  );
+  if (last < total && page.length > 0) console.log(`The next ones: add --after ${last}`);
+}
+
+async function show(box: LetterBox, request: Request): Promise<void> {
+  let shown: Letter | undefined;
+  await select(box, request, (letter) => {
+    shown ??= letter;
+  });
+  console.log(letterText(shown!));
+}
+
+/** Reads all letters and gives their bytes in their order, 0 for those that were not asked for. */
+async function select(box: LetterBox, request: Request, visitor: (letter: Letter) => void): Promise<number[]> {
+  const { command, id, all, selects } = request;
+  const count = await box.count();
+  const sizes: number[] = [];
+  const digests = new Set<string>();
+  let selected = 0;
+  await read(box, count, (letter) => {
+    const chosen = selects(letter);
+    sizes.push(chosen ? Math.max(1, letter.content.length) : 0);
+    if (!chosen) return;
+    selected++;
+    if (id) digests.add(letter.digest);
+    visitor(letter);
+  });
+  if (digests.size > 1) {
+    const choices = [...digests].map((digest) => `${id}~${digest}`).join(' or ');
+    throw new Failure(`${selected} letters with different contents have the id ${id}: name one of them, ${choices}.`);
+  }
+  if (selected > 0) return sizes;
+  if (id) throw new Failure(`There is no dead letter ${id}: npm run dead-letters -- list shows those that there are.`);
+  throw new Failure(
+    `${all || count === 0 ? 'There are no dead letters' : `None of ${number(count)} is chosen`}: nothing to ${command}.`,
+  );
+}
+
+async function drop(box: LetterBox, request: Request): Promise<void> {
+  const tags: number[] = [];
+  const sizes = await select(box, request, ({ deliveryTag }) => void tags.push(deliveryTag));
+  const what = request.id ?? `${tags.length} of ${number(sizes.length)}`;
+  if (!request.id && !request.yes && !(await agrees(`Drop ${what} for good? [y/N] `))) throw new Failure('Nothing was dropped.');
+  for (const tag of tags) box.remove(tag);
+  await box.close();
+  console.log(request.id ? `Dropped ${what}.` : `Dropped ${number(tags.length, 'letter')}.`);
+}
+
+async function agrees(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Failure('Nothing was dropped: add --yes where nobody can be asked.');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+await runCommand(async () => {
+  const request = readRequest(process.argv.slice(2));
+  const box = await open();
+  try {
+    if (request.command === 'list') await list(box, request);
+    if (request.command === 'show') await show(box, request);
+    if (request.command === 'drop') await drop(box, request);
+    if (request.command === 'replay') {
+      const sizes = await select(box, request, () => {});
+      await box.close(); // everything is back in its place, and read again in portions that fit into memory
+      await replay(await open(), request, sizes);
+    }
+    return 0;
+  } finally {
+    await box.close();
+  }
+});
+if (process.exitCode !== 0) process.exit(); // a broker that does not answer may hold its connection open

@@ -1,0 +1,15 @@
+import { loadEnvironment } from '@crud-master/plumbing/environment';
+import { localEnvironment, savedEnvironment } from '../run/local/environment.ts';
+import { localHome } from '../run/local/home.ts';
+
+export type Target = 'local' | 'vm';
+
+/** Where the gateway of the local stack, or the one in its virtual machine, listens. */
+export function gatewayUrl(target: Target): string {
+  if (target === 'vm') {
+    const env = loadEnvironment(new URL('../../.env', import.meta.url), process.env);
+    return `http://${env.GATEWAY_VM_IP}:${env.API_GATEWAY_PORT}`;
+  }
+  const env = savedEnvironment(localHome()) ?? localEnvironment(process.env);
+  return `http://${env.API_GATEWAY_LISTEN_HOST!.split(',')[0]}:${env.API_GATEWAY_PORT}`;
+}

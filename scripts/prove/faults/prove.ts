@@ -1,0 +1,78 @@
+/**
+ * Drives a stack of its own through faults and balances the books: every order that was answered 200 is stored exactly once.
+ *
+ *     npm run prove -- [--seed WORD] [--orders 10000] [--faults 200]
+ *
+ * The seed decides the orders, and which faults strike, in which order and how long. It is printed; the moment at which
+ * two processes meet is the machine's.
+ */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkout } from '../../run/checkout.mjs';
+import { withLock } from '../../run/servers/lock.mjs';
+import { runCommand } from '../../run/terminal/command.ts';
+import { Failure } from '../../run/terminal/failure.mjs';
+import { createProgress } from '../../run/terminal/progress.ts';
+import { prove } from './proof.ts';
+import { report } from './report.ts';
+import { startStack } from './stack.ts';
+
+const home = join(checkout, '.local', 'prove');
+const LOGS = join('.local', 'prove', 'pm2', 'logs');
+
+async function main(): Promise<number> {
+  const { seed, orders, faults } = readArguments();
+  const started = performance.now();
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+
+  console.log(`Proof with seed ${seed}: ${orders} orders, ${faults} faults.`);
+  const stack = await startStack(home, (what) => console.log(`${what} …`));
+  let promised = false;
+  try {
+    const proof = await prove(stack, {
+      seed,
+      orders,
+      faults,
+      signal: interruption.signal,
+      onProgress: createProgress('Faults', faults, process.stdout),
+    });
+    console.log(`\n${report(proof)}`);
+    console.log(`\nSeed ${seed}, ${Math.round((performance.now() - started) / 1000)} s.`);
+    promised = proof.wrong.length === 0;
+    if (!promised) console.log(`The same faults again: npm run prove -- --seed ${seed} --orders ${orders} --faults ${faults}`);
+    return promised ? 0 : 1;
+  } finally {
+    await stack.end();
+    if (promised || interruption.signal.aborted) rmSync(home, { recursive: true, force: true });
+    else console.log(`What the services said is in ${LOGS} until the next proof.`);
+  }
+}
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: randomBytes(4).toString('hex') },
+      orders: { type: 'string', default: '10000' },
+      faults: { type: 'string', default: '200' },
+    },
+  });
+  if (!/^[\w-]{1,64}$/.test(values.seed)) throw new Failure('--seed takes 1 to 64 letters, digits, "-" and "_".');
+  const count = (name: 'orders' | 'faults') => {
+    if (!/^\d{1,6}$/.test(values[name])) throw new Failure(`--${name} takes a whole number, up to 999999.`);
+    return Number(values[name]);
+  };
+  return { seed: values.seed, orders: count('orders'), faults: count('faults') };
+}
+
+await runCommand(async () => {
+  try {
+    return await withLock(`${home}.lock`, main, (holder) => console.log(`Another proof runs: waiting for process ${holder}`));
+  } catch (error) {
+    if ((error as Error).name !== 'AbortError') throw error;
+    console.error('Interrupted. Nothing of it runs any more, and its files are gone.');
+    return 130;
+  }
+});

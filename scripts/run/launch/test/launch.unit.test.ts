@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { checkout } from '../../checkout.mjs';
+
+const scratch = mkdtempSync(join(tmpdir(), 'launch-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+test.each(['*', '"', '$', '`', '\\'])('a checkout with %s in its path is refused in one sentence', (character) => {
+  const folder = join(scratch, `a${character}b`);
+  mkdirSync(folder);
+  cpSync(join(checkout, 'scripts/run/launch/launch.sh'), join(folder, 'launch.sh'));
+  const { status, stderr } = spawnSync('sh', ['launch.sh'], { cwd: folder, encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toBe(
+    `The path of this checkout has one of the characters * " $ \` \\ in it (${folder}), with which it cannot run. Move or rename the folder.\n`,
+  );
+});

@@ -1,0 +1,15 @@
+// npm run --silent env: the environment of the running stack, as KEY=value lines
+
+import { runCommand } from '../terminal/command.ts';
+import { Failure } from '../terminal/failure.mjs';
+import { savedEnvironment } from './environment.ts';
+import { localHome } from './home.ts';
+import { environmentLines } from './stack-status.ts';
+
+await runCommand(async () => {
+  const home = localHome();
+  const environment = savedEnvironment(home);
+  if (!environment) throw new Failure('The local stack was never started: npm start starts it.');
+  console.log(environmentLines(home, environment).join('\n'));
+  return 0;
+});

@@ -1,0 +1,20 @@
+import { holderOfPort } from '../servers/listeners.ts';
+import { databases } from '../servers/migrations.ts';
+import { isFree } from '../servers/ports.ts';
+import type { Environment } from './environment.ts';
+
+/** What to say when another program has the port of a server of ours that is down. */
+export async function movedServer(title: string, port: string): Promise<string | undefined> {
+  if (await isFree(Number(port))) return undefined;
+  return `${title} is down, and its port ${port} is used${holderOfPort(Number(port))}: it gets another port, and the services learn of it`;
+}
+
+/** What to say of databases that have another name now. */
+export function emptyDatabases(saved: Environment, environment: Environment): string[] {
+  return databases.flatMap(({ prefix }) => {
+    const key = `${prefix}_NAME`;
+    const [before, now] = [saved[key], environment[key]];
+    if (!before || before === now) return [];
+    return [`${key} is ${now} now. The data of ${before} stay beside it, unused: ${key}=${before} brings them back`];
+  });
+}

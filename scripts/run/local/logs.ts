@@ -1,0 +1,14 @@
+// npm run logs [-- APP] [--lines N] [--nostream]: the services' logs, followed on a terminal
+
+import { findDaemon, showLogs } from '../servers/pm2.ts';
+import { runCommand } from '../terminal/command.ts';
+import { Failure } from '../terminal/failure.mjs';
+import { localHome, requireOwner } from './home.ts';
+
+await runCommand(async () => {
+  const home = localHome();
+  requireOwner(home);
+  if (findDaemon(home) === undefined) throw new Failure('Nothing is running: npm start starts it.');
+  const args = process.argv.slice(2);
+  return showLogs(home, ['--raw', ...args, ...(process.stdout.isTTY || args.includes('--nostream') ? [] : ['--nostream'])]);
+});

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectAmqp } from 'amqplib';
+import { holderOfPort, listensOn } from '../servers/listeners.ts';
+import { appPids, findDaemon, listApps } from '../servers/pm2.ts';
+import { isFree } from '../servers/ports.ts';
+import { waitFor } from '../servers/process.ts';
+import { Failure } from '../terminal/failure.mjs';
+import type { Environment } from './environment.ts';
+import { services } from './services.ts';
+
+/** Milliseconds that a service has to become ready. */
+const READY_LIMIT = 60_000;
+
+/** Every service says something that only a working one of this home can say. */
+export async function untilReady(home: string, environment: Environment): Promise<void> {
+  const films = (name: string, port: string) => async () =>
+    isOurs(home, name, Number(environment[port])) && (await answersMovies(environment[port]!));
+  const checks: { what: string; passes: () => Promise<boolean> }[] = [
+    { what: 'inventory_app does not serve films', passes: films('inventory_app', 'INVENTORY_PORT') },
+    { what: 'api_gateway does not serve films', passes: films('api_gateway', 'API_GATEWAY_PORT') },
+    { what: 'billing_app does not consume its queue', passes: () => hasConsumer(environment) },
+    {
+      what: 'PM2 does not show three apps online',
+      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= services.length,
+    },
+  ];
+  for (const { what, passes } of checks) {
+    if (await waitFor(READY_LIMIT, () => passes().catch(() => false))) continue;
+    throw new Failure(`${what} after ${READY_LIMIT / 1000} seconds: npm run logs shows what it says.`);
+  }
+}
+
+/** Whether our own service has the port. PM2's daemon listens for what it runs as a cluster. */
+function isOurs(home: string, name: string, port: number): boolean {
+  const daemon = findDaemon(home);
+  return [...appPids(home, name), ...(daemon ? [daemon] : [])].some((pid) => listensOn(pid, port) !== false);
+}
+
+/** Resolves with what to say when something else has the port that a service of ours is about to take. */
+export async function othersTake(
+  home: string,
+  name: string,
+  variable: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<string> {
+  for (let seen = 0; !signal.aborted; await sleep(200)) {
+    seen = (await isFree(port)) || isOurs(home, name, port) ? 0 : seen + 1;
+    if (seen > 2) return takenText(variable, port); // not only in the moment between our own start and its note by PM2
+  }
+  return '';
+}
+
+export const takenText = (variable: string, port: number): string =>
+  `Port ${port} (${variable}) is taken${holderOfPort(port)}. Stop what listens there, or choose another port: ${variable}=${port + 1} npm start`;
+
+async function answersMovies(port: string): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/movies/1`, { signal: AbortSignal.timeout(2000) });
+  await answer.body?.cancel();
+  return answer.ok || answer.status === 404;
+}
+
+async function hasConsumer(environment: Environment): Promise<boolean> {
+  const connection = await connectAmqp(
+    {
+      hostname: environment.RABBITMQ_HOST,
+      port: Number(environment.RABBITMQ_PORT),
+      username: environment.RABBITMQ_ADMIN_USER,
+      password: environment.RABBITMQ_ADMIN_PASSWORD,
+      vhost: environment.RABBITMQ_VHOST,
+    },
+    { timeout: 2000 },
+  );
+  connection.on('error', () => {});
+  try {
+    const channel = await connection.createChannel();
+    channel.on('error', () => {});
+    return (await channel.checkQueue(environment.BILLING_QUEUE!)).consumerCount > 0;
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,44 @@
+// npm run reset [-- --yes]: stops the stack and deletes its data
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { runCommand } from '../terminal/command.ts';
+import { Failure } from '../terminal/failure.mjs';
+import { createReport } from '../terminal/report.ts';
+import { localHome, requireOwner } from './home.ts';
+import { stopStack } from './stack.ts';
+
+/** Downloads, which hold nothing of the user's, and locks, with the files that they are made of. */
+const KEPT = /^(cache$|(stack|install)\.lock)/;
+
+await runCommand(async () => {
+  const home = localHome();
+  requireOwner(home);
+  const found = dataIn(home);
+  if (found.length === 0) {
+    console.log('There is no local data.');
+    return 0;
+  }
+  console.log(
+    `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs.`,
+  );
+  if (!process.argv.includes('--yes')) {
+    if (!process.stdin.isTTY) throw new Failure('Nothing was deleted: say npm run reset -- --yes where nobody can be asked.');
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    const answer = await terminal.question('Delete it? [y/N] ');
+    terminal.close();
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      console.log('Nothing was deleted.');
+      return 1;
+    }
+  }
+  await stopStack(home, createReport(), () => {
+    for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
+  });
+  console.log('Deleted.');
+  return 0;
+});
+
+function dataIn(home: string): string[] {
+  return existsSync(home) ? readdirSync(home).filter((name) => !KEPT.test(name)) : [];
+}

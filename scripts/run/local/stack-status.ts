@@ -1,0 +1,57 @@
+import { hasListener, holderOfPort } from '../servers/listeners.ts';
+import { listApps, pm2Home } from '../servers/pm2.ts';
+import { findPostgres } from '../servers/postgres/postgres.ts';
+import { findBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { type Environment, savedEnvironment } from './environment.ts';
+import { requireOwner } from './home.ts';
+import { services } from './services.ts';
+
+export interface Part {
+  name: string;
+  address: string;
+  /** Undefined when it does not run. */
+  pid: number | undefined;
+  since: Date | undefined;
+  state: string;
+  /** What has its place, when it does not run. */
+  finding: string | undefined;
+}
+
+export async function stackStatus(home: string): Promise<Part[]> {
+  requireOwner(home);
+  const environment = savedEnvironment(home);
+  const [postgres, broker, apps] = [findPostgres(home), findBroker(home), await listApps(home)];
+  const server = (name: string, port: string, found?: { pid: number; port: number; since: Date }): Part => ({
+    name,
+    address: found ? `127.0.0.1:${found.port}` : '',
+    pid: found?.pid,
+    since: found?.since,
+    state: found ? 'running' : 'down',
+    finding: found ? undefined : otherOn(environment?.[port]),
+  });
+  const app = (name: string, port?: string): Part => {
+    const found = apps.find((candidate) => candidate.name === name);
+    const runs = found?.status === 'online';
+    return {
+      name,
+      address: runs && port ? `127.0.0.1:${environment?.[port]}` : '',
+      pid: runs ? found.pid : undefined,
+      since: runs ? found.since : undefined,
+      state: found?.status ?? 'down',
+      finding: runs || !port ? undefined : otherOn(environment?.[port]),
+    };
+  };
+  return [
+    ...services.map(({ name, port }) => app(name, port)),
+    server('rabbitmq', 'RABBITMQ_PORT', broker),
+    server('postgresql', 'MOVIES_DB_PORT', postgres),
+  ];
+}
+
+const otherOn = (port?: string) =>
+  port && hasListener(Number(port)) ? `its port ${port} is used${holderOfPort(Number(port))}` : undefined;
+
+/** The lines of `npm run env`. */
+export function environmentLines(home: string, environment: Environment): string[] {
+  return Object.entries({ ...environment, PM2_HOME: pm2Home(home) }).map(([name, value]) => `${name}=${value}`);
+}

@@ -1,0 +1,139 @@
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkout } from '../../checkout.mjs';
+import { databases } from '../../servers/migrations.ts';
+import { findDaemon } from '../../servers/pm2.ts';
+import { anyFreePort, freePort } from '../../servers/ports.ts';
+import { connect, findPostgres } from '../../servers/postgres/postgres.ts';
+import { waitFor } from '../../servers/process.ts';
+import { findBroker } from '../../servers/rabbitmq/rabbitmq.ts';
+import type { Report } from '../../terminal/report.ts';
+import { type Environment, savedEnvironment } from '../environment.ts';
+import { startStack, stopStack } from '../stack.ts';
+import { stackStatus } from '../stack-status.ts';
+
+/** Two stacks of one computer, which look for their ports in the same place. */
+const root = join(checkout, '.local', 'stacks', String(process.pid));
+const said: string[] = [];
+const report: Report = { step: (_name, work) => work(() => {}), note: (text) => void said.push(text) };
+
+interface Stack {
+  home: string;
+  own: Record<string, string>;
+  environment: Environment;
+}
+let [a, b]: Stack[] = [];
+
+async function describeStack(name: string, ports: Record<string, string>): Promise<Stack> {
+  const own = { ...ports, API_GATEWAY_PORT: String(await anyFreePort()), INVENTORY_PORT: String(await anyFreePort()) };
+  return { home: join(root, name), own: { ...own, LOG_LEVEL: 'warn' }, environment: {} };
+}
+
+async function start(stack: Stack, more: Record<string, string> = {}): Promise<void> {
+  stack.environment = (await startStack(stack.home, { ...stack.own, ...more }, report)).environment;
+}
+
+async function post(stack: Stack, path: string, body: object): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${stack.environment.API_GATEWAY_PORT}/api/${path}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  await answer.body?.cancel();
+  return answer.status;
+}
+
+const postOrder = (stack: Stack) => post(stack, 'billing', { user_id: 7, number_of_items: 1, total_amount: 1 });
+
+async function count(stack: Stack, table: 'movies' | 'orders'): Promise<number> {
+  const name = stack.environment[`${table.toUpperCase()}_DB_NAME`];
+  const client = await connect(findPostgres(stack.home)!, name);
+  const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int FROM ${table}`);
+  await client.end();
+  return rows[0]!.count;
+}
+
+const arrived = (stack: Stack, orders: number) => waitFor(30_000, async () => (await count(stack, 'orders')) === orders);
+
+/** As the out-of-memory killer does; what Erlang leaves behind too, so that every port is free for others. */
+async function killServers({ home }: Stack): Promise<void> {
+  const { pid, epmdPid } = JSON.parse(readFileSync(join(home, 'rabbitmq', 'broker.json'), 'utf8'));
+  for (const one of [pid, epmdPid, findPostgres(home)!.pid]) process.kill(one, 'SIGKILL');
+  await waitFor(10_000, () => !findPostgres(home) && !findBroker(home));
+}
+
+const portsOf = ({ environment }: Stack) => [environment.MOVIES_DB_PORT, environment.RABBITMQ_PORT];
+
+beforeAll(async () => {
+  mkdirSync(root, { recursive: true });
+  const first = await freePort(10_000 + (process.pid % 20_000), 20); // no port that outgoing connections may have for a moment
+  const ports = { LOCAL_POSTGRES_PORT: String(first), LOCAL_RABBITMQ_PORT: String(first + 4) };
+  [a, b] = [await describeStack('a', ports), await describeStack('b', ports)];
+  await Promise.all([start(a), start(b)]);
+});
+afterAll(async () => {
+  await Promise.all([a, b].map((stack) => stack && stopStack(stack.home, report)));
+  rmSync(root, { recursive: true, force: true });
+});
+
+describe('two stacks on one computer', () => {
+  test('that start at the same moment have servers and orders of their own', async () => {
+    expect(new Set([...portsOf(a!), ...portsOf(b!)]).size).toBe(4);
+    for (let i = 0; i < 5; i++) expect(await postOrder(a!)).toBe(200);
+    await arrived(a!, 5);
+    expect([await count(a!, 'orders'), await count(b!, 'orders')]).toEqual([5, 0]);
+  });
+
+  test('a copy of a running one has nothing that runs', () => {
+    const copy = join(root, 'copy');
+    cpSync(a!.home, copy, { recursive: true, filter: (path) => !/\.sock$/.test(path) });
+    expect([findPostgres(copy), findBroker(copy), findDaemon(copy), savedEnvironment(copy)]).toEqual(Array(4).fill(undefined));
+  });
+
+  test('one whose servers were killed talks to no other that got their ports, and the next start mends it', async () => {
+    await stopStack(b!.home, report);
+    const former = portsOf(a!);
+    await killServers(a!);
+    await start(b!);
+    expect(portsOf(b!)).toEqual(former);
+
+    expect([await postOrder(a!), await post(a!, 'movies', { title: 'Of a' })]).toEqual([503, 503]);
+    expect([await count(b!, 'orders'), await count(b!, 'movies')]).toEqual([0, 0]);
+    const findings = (await stackStatus(a!.home)).flatMap(({ name, finding }) => (finding ? [`${name}: ${finding}`] : []));
+    expect(findings).toEqual([
+      expect.stringContaining(`rabbitmq: its port ${former[1]} is used by`),
+      expect.stringContaining(`postgresql: its port ${former[0]} is used by`),
+    ]);
+
+    await start(a!);
+    expect(said.join('\n')).toContain(`PostgreSQL is down, and its port ${former[0]} is used by`);
+    expect([await postOrder(a!), await post(a!, 'movies', { title: 'Of a' })]).toEqual([200, 201]);
+    expect(await arrived(a!, 6)).toBe(true);
+    expect([await count(b!, 'orders'), await count(b!, 'movies')]).toEqual([0, 0]);
+  });
+
+  test('one that wants the gateway port of the other says so, and disturbs it not', async () => {
+    await stopStack(b!.home, report);
+    await expect(start(b!, { API_GATEWAY_PORT: a!.own.API_GATEWAY_PORT! })).rejects.toThrow(
+      /^Port \d+ \(API_GATEWAY_PORT\) is taken/,
+    );
+    expect(await postOrder(a!)).toBe(200);
+    expect(await arrived(a!, 7)).toBe(true);
+  });
+});
+
+describe('a start beside what runs', () => {
+  test('restarts what has old settings and nothing else, and tables change hands with a new name', async () => {
+    const pids = async () => new Map((await stackStatus(a!.home)).map(({ name, pid }) => [name, pid]));
+    const before = await pids();
+    said.length = 0;
+    await start(a!, { ORDERS_DB_USER: 'another_owner' });
+    expect(said).toEqual([expect.stringMatching(/^ORDERS_DB_USER is another_owner now/)]);
+    expect(await postOrder(a!)).toBe(200);
+    expect(await arrived(a!, 8)).toBe(true);
+    const after = await pids();
+    expect([...after].filter(([name, pid]) => before.get(name) !== pid).map(([name]) => name)).toEqual(['billing_app']);
+    expect(databases.map(({ prefix }) => a!.environment[`${prefix}_USER`])).toEqual(['movies_owner', 'another_owner']);
+  });
+});

@@ -1,0 +1,278 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'dotenv';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+
+interface Machine {
+  address: string;
+  memory: string;
+  forwards?: string;
+  scripts: string[];
+  keys: string[];
+  settings?: Record<string, string>;
+}
+
+interface EnvLine {
+  text: string;
+  values: Record<string, string>;
+  faults?: Record<string, string>;
+}
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const vagrantfile = read('Vagrantfile');
+const machines: Record<string, Machine> = parseYaml(/<<~TABLE\)\n([\s\S]*?)\nTABLE\n/.exec(vagrantfile)![1]!);
+const env = parse(read('.env'));
+const scripts = readdirSync(join(root, 'scripts/run/machines')).filter((file) => file.endsWith('.sh'));
+const installed = (command: string) => spawnSync(command, ['--version']).status === 0;
+
+const scratch = mkdtempSync(join(tmpdir(), 'machines-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** What people put into passwords, and what .env files then look like. */
+const ODD_VALUES = [
+  'plain',
+  'two words',
+  ' spaces around ',
+  `it's "quoted"`,
+  'back`tick',
+  '$HOME $(id) `id` $$ %s',
+  'back\\slash\\n stays',
+  'hash # no comment',
+  'a=b;c&d|e<f>g',
+  'p%40ss@host:5432/db?x=y',
+  'žluťoučký 電影 🎬',
+  '-n --help',
+  '*?[a-z]!{1,2}~',
+  `all ' three " kinds \` of quotes`,
+  "ends with '",
+  '"starts" with a word in quotes',
+];
+
+describe('the table of machines', () => {
+  test('has the three machines of the contract, billing first', () => {
+    expect(Object.keys(machines)).toEqual(['billing-vm', 'inventory-vm', 'gateway-vm']);
+  });
+
+  test.each(Object.entries(machines))('%s takes its address and its memory from .env', (_name, machine) => {
+    for (const key of [machine.address, machine.memory, machine.forwards ?? machine.memory]) expect(env).toHaveProperty(key);
+  });
+
+  test.each(Object.entries(machines))('%s has a script for each step, in an order that works', (_name, machine) => {
+    const steps = machine.scripts.map((line) => line.split(' ')[0]!);
+    for (const step of steps) expect(scripts).toContain(`${step}.sh`);
+    const order = [
+      'system',
+      'settings',
+      'nftables',
+      'node',
+      'postgresql',
+      'rabbitmq',
+      'pm2',
+      'release',
+      'prisma',
+      'service',
+      'ready',
+    ];
+    expect(steps).toEqual(order.filter((step) => steps.includes(step)));
+  });
+
+  test.each([
+    ['billing-vm', 'billing-app'],
+    ['inventory-vm', 'inventory-app'],
+    ['gateway-vm', 'api-gateway'],
+  ])('%s gets every variable that %s reads', (name, service) => {
+    const config = read(`${service}/app/config.ts`);
+    const variables = [...config.matchAll(/^ {2}([A-Z][A-Z0-9_]+): variable\b/gm)].map(([, variable]) => variable!);
+    expect(variables.length).toBeGreaterThan(5);
+    expect(machines[name]!.keys).toEqual(expect.arrayContaining(variables));
+  });
+
+  test('no password goes to a machine that has no use for it', () => {
+    const passwords = Object.entries(machines).map(([name, { keys }]) => [name, keys.filter((key) => key.endsWith('_PASSWORD'))]);
+    expect(Object.fromEntries(passwords)).toEqual({
+      'billing-vm': ['ORDERS_DB_PASSWORD', 'RABBITMQ_GATEWAY_PASSWORD', 'RABBITMQ_BILLING_PASSWORD', 'RABBITMQ_ADMIN_PASSWORD'],
+      'inventory-vm': ['MOVIES_DB_PASSWORD'],
+      'gateway-vm': ['RABBITMQ_GATEWAY_PASSWORD'],
+    });
+  });
+
+  test('no key of .env is forgotten', () => {
+    const hostOnly = /^(VAGRANT_|LOCAL_)|_VM_(IP|MEMORY)$/;
+    const given = new Set(Object.values(machines).flatMap(({ keys }) => keys));
+    expect(Object.keys(env).filter((key) => !given.has(key) && !hostOnly.test(key))).toEqual([]);
+  });
+
+  test('repeats no value of .env', () => {
+    const values = Object.entries(env).filter(([key, value]) => value && /_(IP|HOST|PASSWORD|BOX|PORT)$/.test(key));
+    const code = vagrantfile.replace("host_ip: '127.0.0.1'", '');
+    expect(values.filter(([, value]) => code.includes(value)).map(([key]) => key)).toEqual([]);
+  });
+});
+
+describe('the scripts', () => {
+  test.each(scripts.filter((file) => file !== 'prelude.sh'))(
+    '%s is strict and says what it does, why and what it needs',
+    (file) => {
+      const lines = read(`scripts/run/machines/${file}`).split('\n');
+      expect(lines[0]).toBe('#!/usr/bin/env bash');
+      const header = lines.slice(1, lines.indexOf('set -euo pipefail'));
+      for (const heading of ['# Does:  ', '# Why:   ', '# Needs: ']) {
+        expect(header.some((line) => line.startsWith(heading))).toBe(true);
+      }
+      expect(header.every((line) => line.startsWith('#'))).toBe(true);
+    },
+  );
+
+  test.each(scripts)('%s never sleeps to wait, and hides no failure of a download', (file) => {
+    const code = read(`scripts/run/machines/${file}`);
+    expect(code).not.toMatch(/sleep [2-9]|sleep \d\d|curl [^\n]*\|\s*(ba)?sh/);
+  });
+
+  test.runIf(installed('shellcheck'))('are clean to shellcheck', () => {
+    const { status, stdout } = spawnSync(
+      'shellcheck',
+      scripts.map((file) => join(root, 'scripts/run/machines', file)),
+    );
+    expect(String(stdout)).toBe('');
+    expect(status).toBe(0);
+  });
+});
+
+describe('waiting for a unit of systemd', () => {
+  /** systemd, its journal and the disk as they may be: the script's own words on them. */
+  function wait({
+    state,
+    restarts = 0,
+    journal = '',
+    free = 5000,
+  }: {
+    state: string;
+    restarts?: number;
+    journal?: string;
+    free?: number;
+  }) {
+    writeFileSync(join(scratch, 'journal'), journal);
+    const script = `. "$1/scripts/run/machines/prelude.sh"
+      systemctl() { case $3 in ActiveState) echo ${state} ;; NRestarts) echo ${restarts} ;; esac; }
+      journalctl() { cat '${join(scratch, 'journal')}'; }
+      df() { printf 'Avail\\n %s\\n' ${free}; }
+      sleep() { exit 9; } # goes on waiting
+      wait_for_unit 900 rabbitmq-server /var/lib/rabbitmq false`;
+    const { status, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script, 'test', root], { encoding: 'utf8' });
+    return { status, stderr };
+  }
+
+  test.each([
+    ['it starts', { state: 'activating' }],
+    ['it was restarted once', { state: 'activating', restarts: 1 }],
+    ['it runs, and was restarted often before', { state: 'active', restarts: 30 }],
+  ])('goes on while %s', (_, unit) => {
+    expect(wait(unit).status).toBe(9);
+  });
+
+  test('gives up when it is restarted again and again, with its own reason and the heading of the manual', () => {
+    const journal = 'Starting broker...\nFailed to start Ra log: {wal_checksum_validation_failure,"00000001.wal"}\nbye\n';
+    const { status, stderr } = wait({ state: 'activating', restarts: 21, journal });
+    expect(status).toBe(1);
+    expect(stderr).toContain('rabbitmq-server does not start (systemd: activating, restarted 21 times)');
+    expect(stderr).toContain('wal_checksum_validation_failure');
+    const heading = /docs\/reliability\.md, "(.*)"/.exec(stderr)![1]!;
+    expect(read('docs/reliability.md')).toContain(`\n## ${heading}\n`);
+  });
+
+  test.each([
+    ['the disk is full', { free: 12 }, 'Only 12 MB are free on the disk of /var/lib/rabbitmq'],
+    ['its port is taken', { journal: 'listener failed: eaddrinuse\n' }, 'Its port is taken'],
+    ['it says nothing at all', {}, 'does not start'],
+  ])('gives up when it failed because %s', (_, change, words) => {
+    const { status, stderr } = wait({ state: 'failed', ...change });
+    expect(status).toBe(1);
+    expect(stderr).toContain(words);
+    const heading = /docs\/reliability\.md, "(.*)"/.exec(stderr)![1]!;
+    expect(read('docs/reliability.md')).toContain(`\n## ${heading}\n`);
+  });
+});
+
+describe('odd characters in settings', () => {
+  const quoted = (value: string) => {
+    const mark = ["'", '`', '"'].find((candidate) => !value.includes(candidate)) ?? "'";
+    return `${mark}${value}${mark}`;
+  };
+
+  /** What `load_settings` makes of the `.env` in the scratch folder. */
+  const inScript = () => {
+    const print = `. "$1/scripts/run/machines/prelude.sh"; release=$2; load_settings; for key in \${!KEY_*}; do printf '%s=%s\\0' "$key" "\${!key}"; done`;
+    const output = execFileSync('bash', ['-c', print, 'test', root, scratch], { encoding: 'utf8' });
+    const pairs = output.split('\0').filter(Boolean);
+    return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  };
+
+  test('a script in the machine reads from its .env what the service reads there', () => {
+    const text = ODD_VALUES.map((value, index) => `KEY_${index}=${quoted(value)}\n`).join('');
+    writeFileSync(join(scratch, '.env'), text);
+    expect(inScript()).toEqual(parse(text));
+    expect(inScript()).toEqual(Object.fromEntries(ODD_VALUES.map((value, index) => [`KEY_${index}`, value])));
+  });
+
+  const ruby = (code: string, input: string) =>
+    execFileSync('ruby', ['-r', join(root, 'scripts/run/machines/env_file.rb'), '-r', 'json', '-e', code], {
+      input,
+      encoding: 'utf8',
+    });
+
+  test.runIf(installed('ruby'))('the Vagrantfile reads .env as dotenv does', () => {
+    const text = [
+      read('.env'),
+      ...ODD_VALUES.map((value, index) => `RAW_${index}=${value}`),
+      ...ODD_VALUES.map((value, index) => `export QUOTED_${index} = ${quoted(value)} # a comment`),
+      'EMPTY=',
+      'COLON: value',
+      "SINGLE='a\\nb'",
+      'DOUBLE="a\\nb"',
+      'MULTI="one\ntwo"',
+      '  INDENTED=yes  ',
+      'not a line',
+      'TWICE=first',
+      'TWICE=second',
+    ].join('\n');
+    const output = ruby(`puts JSON.generate(EnvFile.parse($stdin.set_encoding('UTF-8').read))`, text);
+    expect(JSON.parse(output)).toEqual(parse(text));
+  });
+
+  test.runIf(installed('ruby'))(
+    'the Vagrantfile reads every odd line as the services do, and says the same of a faulty one',
+    () => {
+      const lines: EnvLine[] = JSON.parse(read('plumbing/test/env-lines.json'));
+      const texts = JSON.stringify(lines.map(({ text }) => text));
+      const code = `puts JSON.generate(JSON.parse($stdin.read).map { |text| [EnvFile.parse(text), EnvFile.faults(text)] })`;
+      const expected = lines.map(({ values, faults = {} }) => [values, faults]);
+      expect(JSON.parse(ruby(code, texts))).toEqual(expected);
+    },
+  );
+
+  test.runIf(installed('ruby'))('a script in the machine gets the value that the Vagrantfile read, whatever the line', () => {
+    const lines: EnvLine[] = JSON.parse(read('plumbing/test/env-lines.json'));
+    const values = Object.fromEntries(
+      lines.flatMap(({ values }, line) => Object.entries(values).map(([key, value]) => [`KEY_${line}_${key}`, value])),
+    );
+    writeFileSync(join(scratch, '.env'), ruby(`puts EnvFile.render(JSON.parse($stdin.read))`, JSON.stringify(values)));
+    expect(inScript()).toEqual(values);
+  });
+
+  test.runIf(installed('ruby'))('what the Vagrantfile hands to a machine, the service reads unchanged', () => {
+    const values = Object.fromEntries(ODD_VALUES.map((value, index) => [`KEY_${index}`, value]));
+    const text = ruby(`puts EnvFile.render(JSON.parse($stdin.set_encoding('UTF-8').read))`, JSON.stringify(values));
+    expect(parse(text)).toEqual(values);
+  });
+});
+
+test.runIf(installed('vagrant'))('Vagrant accepts the Vagrantfile', { timeout: 120_000 }, () => {
+  const { status, stdout, stderr } = spawnSync('vagrant', ['validate', '--ignore-provider'], { cwd: root, encoding: 'utf8' });
+  expect(stdout + stderr).toContain('validated successfully');
+  expect(status).toBe(0);
+});
