@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createLog } from '@crud-master/plumbing/log';
-import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createVhost } from '../../scripts/prove/tests/services.ts';
+import { createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { connectOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 import { BrokerLink } from '../app/broker.ts';
 import { loadConfig } from '../app/config.ts';
 import { Publisher } from '../app/publisher.ts';
@@ -15,16 +16,9 @@ let publisher: Publisher;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  const { vhost, env } = await createVhost();
+  const { env } = await createTestVhost();
   queue = env.BILLING_QUEUE!;
-  operator = await amqp.connect({
-    hostname: env.RABBITMQ_HOST,
-    port: Number(env.RABBITMQ_PORT),
-    vhost,
-    username: env.RABBITMQ_ADMIN_USER,
-    password: env.RABBITMQ_ADMIN_PASSWORD,
-  });
-  channel = await operator.createChannel();
+  ({ connection: operator, channel } = await connectOperator(env));
   const { broker } = loadConfig({ ...env, PUBLISH_TIMEOUT: '1500' });
   const log = createLog('api-gateway', 'silent');
   const link = new BrokerLink(broker, log);

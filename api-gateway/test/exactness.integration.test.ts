@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRandom } from '../../scripts/prove/random.ts';
 import { startGateway, type TestGateway } from './harness/gateway.ts';
-import { differences, generatePair, mulberry32, type Pair } from './harness/pairs.ts';
+import { differences, generatePair, type Pair } from './harness/pairs.ts';
 import { type RawUpstream, rawUpstream } from './harness/raw-upstream.ts';
 import { open, valuesOf, type Wire, type WireMessage } from './harness/wire.ts';
 
@@ -41,7 +42,7 @@ const keyOf = ({ fields }: WireMessage) => valuesOf(fields, 'x-pair').join();
 const pairOf = (message: WireMessage) => pairs.get(keyOf(message).split('/')[0]!);
 
 test(`${PAIRS} generated requests and answers, direct and through the gateway, differ by the published list only (seed ${SEED})`, async () => {
-  const random = mulberry32(SEED);
+  const random = createRandom(String(SEED)).fraction;
   let started = 0;
   const worker = async () => {
     const way = { direct: new Way(upstream.port), gateway: new Way(gateway.port) };

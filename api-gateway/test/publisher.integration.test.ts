@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '@crud-master/plumbing/log';
-import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
+import { connectOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 import { type Broker, startBroker } from '../../scripts/run/servers/rabbitmq/rabbitmq.ts';
 import { BrokerLink } from '../app/broker.ts';
 import { loadConfig } from '../app/config.ts';
@@ -38,19 +39,6 @@ afterAll(async () => {
   await broker.stop();
 });
 
-async function connectOperator(): Promise<void> {
-  operator = await amqp.connect({
-    hostname: broker.host,
-    port: broker.port,
-    vhost: broker.vhost,
-    username: env.RABBITMQ_ADMIN_USER!,
-    password: env.RABBITMQ_ADMIN_PASSWORD!,
-  });
-  operator.on('error', () => {});
-  channel = await operator.createChannel();
-  channel.on('error', () => {});
-}
-
 function startPublisher(overrides: Record<string, string> = {}): void {
   const config = loadConfig({ ...env, ...overrides });
   const log = createLog('api_gateway', 'silent');
@@ -60,7 +48,7 @@ function startPublisher(overrides: Record<string, string> = {}): void {
 }
 
 beforeEach(async () => {
-  await connectOperator();
+  ({ connection: operator, channel } = await connectOperator(env));
   await channel.assertQueue(queue, { durable: true });
   await channel.bindQueue(queue, 'billing', queue);
   await channel.purgeQueue(queue);
@@ -258,7 +246,7 @@ describe('While the broker', () => {
     }
     await confirmedWithin(5000);
     await operator.close().catch(() => {});
-    await connectOperator();
+    ({ connection: operator, channel } = await connectOperator(env));
     // Those confirmed, and at most the one whose outcome was unknown: of 20,000 refused, none.
     expect(await waiting()).toBeLessThanOrEqual(before + 2);
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDatabase, createVhost } from '../../scripts/prove/tests/services.ts';
+import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 let env: Record<string, string>;
@@ -30,8 +30,8 @@ async function restart(workspace: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  const { env: films } = await createDatabase('MOVIES_DB');
-  const { vhost } = await createVhost();
+  const { env: films } = await createTestDatabase('MOVIES_DB');
+  const { vhost } = await createTestVhost();
   env = {
     ...films,
     RABBITMQ_VHOST: vhost,

@@ -2,7 +2,7 @@ import type { Service } from '@crud-master/plumbing/lifecycle';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { Config } from './config.ts';
 import { consume } from './consumer.ts';
-import { createDatabase } from './database.ts';
+import { openDatabase } from './database.ts';
 import { forgetMessageIds, storeOrders } from './order-store.ts';
 import { createPatientStore } from './patient-store.ts';
 import { openSession } from './session.ts';
@@ -14,7 +14,7 @@ const HOUR = 3_600_000;
  * there or not: it finds them when they come.
  */
 export function startBilling(config: Config, log: Logger): Service {
-  const database = createDatabase(config.database);
+  const database = openDatabase(config.database);
   const { broker, maxMessageBytes } = config;
   const consumer = consume({
     openSession: (prefetch, deliver) => openSession(broker, prefetch, deliver),

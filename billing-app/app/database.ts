@@ -12,7 +12,7 @@ interface DatabaseAddress {
 }
 
 /** Does not connect: the first statement does. Times are milliseconds and bound what a frozen database can hold up. */
-export function createDatabase(address: DatabaseAddress): Database {
+export function openDatabase(address: DatabaseAddress): Database {
   const adapter = new PrismaPg({
     ...address,
     application_name: 'billing_app',

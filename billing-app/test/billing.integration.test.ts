@@ -25,7 +25,7 @@ const stored = (users: number[], timeout?: number) =>
 const startConsuming = async () => {
   await billing.start();
   await eventually(async () => expect((await billing.channel.checkQueue(billing.queue)).consumerCount).toBe(1));
-  billing.brokerCable.attempts();
+  billing.brokerRelay.attempts();
 };
 const queueEmpty = async () => {
   await billing.stopAll(); // unacknowledged messages return to the queue and are counted
@@ -186,7 +186,7 @@ describe('what can never be an order', () => {
     await stored(upTo(user), 60_000);
     await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(5), 60_000);
     expect(billing.deliveries.filter(({ redelivered }) => redelivered)).toEqual([]);
-    expect(billing.brokerCable.attempts()).toBe(0);
+    expect(billing.brokerRelay.attempts()).toBe(0);
     await queueEmpty();
   }, 150_000);
 
@@ -201,7 +201,7 @@ describe('what can never be an order', () => {
     const again = billing.deliveries.filter(({ redelivered }) => redelivered);
     expect(again.every(({ bytes }) => bytes === 16_000_000)).toBe(true);
     expect(again.length).toBeLessThan(8);
-    expect(billing.brokerCable.attempts()).toBe(0);
+    expect(billing.brokerRelay.attempts()).toBe(0);
     await queueEmpty();
   }, 150_000);
 
@@ -219,7 +219,7 @@ describe('what can never be an order', () => {
     await stored(upTo(odd.length));
     await eventually(async () => expect(await billing.ready(billing.deadLetterQueue)).toBe(odd.length), 5000);
     expect(billing.deliveries.filter(({ redelivered }) => redelivered)).toEqual([]);
-    expect(billing.brokerCable.attempts()).toBe(0);
+    expect(billing.brokerRelay.attempts()).toBe(0);
     await queueEmpty();
     for (const { content, properties } of await billing.deadLetters()) {
       expect(content.toString()).toBe('nope');
@@ -270,8 +270,8 @@ describe('what can never be an order', () => {
 
 describe('while the database', () => {
   const trouble: [string, (on: boolean) => Promise<void> | void][] = [
-    ['refuses connections', (on) => (on ? billing.cable.cut() : billing.cable.restore())],
-    ['is frozen', (on) => (on ? billing.cable.freeze() : billing.cable.restore())],
+    ['refuses connections', (on) => (on ? billing.databaseRelay.begin('cut') : billing.databaseRelay.heal())],
+    ['is frozen', (on) => (on ? billing.databaseRelay.begin('black-hole') : billing.databaseRelay.heal())],
     [
       'is read-only',
       (on) => billing.reconfigure(`ALTER DATABASE ${billing.database} SET default_transaction_read_only = ${on ? 'on' : 'off'}`),
@@ -288,12 +288,12 @@ describe('while the database', () => {
     await billing.publishOrders(1);
     await stored([1]);
     await set(true);
-    billing.cable.attempts();
+    billing.databaseRelay.attempts();
     await billing.publish('nope');
     for (let user = 2; user <= 20; user++) await billing.publish(orderOf(user), { messageId: `late-${user}` });
     await sleep(4000);
     expect(await billing.userIds().catch(() => [1])).toEqual([1]);
-    expect(billing.cable.attempts()).toBeLessThan(12);
+    expect(billing.databaseRelay.attempts()).toBeLessThan(12);
     await set(false);
     await stored(upTo(20), 10_000);
     await queueEmpty();
@@ -330,11 +330,11 @@ describe('the broker', () => {
   });
 
   it('that comes after billing is found within three seconds', async () => {
-    billing.brokerCable.cut();
+    billing.brokerRelay.begin('cut');
     await billing.start();
     await billing.publishOrders(1);
     await sleep(1500);
-    billing.brokerCable.restore();
+    billing.brokerRelay.heal();
     await stored([1], 3000);
   });
 
@@ -343,9 +343,9 @@ describe('the broker', () => {
     await billing.start({ BILLING_PREFETCH: '100' });
     for (let cuts = 0; cuts < 5; cuts++) {
       await sleep(300);
-      billing.brokerCable.cut();
+      billing.brokerRelay.begin('cut');
       await sleep(100);
-      billing.brokerCable.restore();
+      billing.brokerRelay.heal();
     }
     await stored(upTo(3000), 30_000);
     await queueEmpty();
@@ -356,10 +356,10 @@ describe('the broker', () => {
     await billing.start();
     await billing.publishOrders(1);
     await stored([1]);
-    billing.brokerCable.freeze();
+    billing.brokerRelay.begin('black-hole');
     await billing.publish(orderOf(2), { messageId: 'frozen' });
     await sleep(9000); // heartbeats are missed and the attempts to connect again time out
-    billing.brokerCable.restore();
+    billing.brokerRelay.heal();
     await stored([1, 2], 5000);
   });
 
@@ -367,7 +367,7 @@ describe('the broker', () => {
     const instance = await billing.start();
     await billing.publishOrders(1);
     await stored([1]);
-    billing.brokerCable.freeze();
+    billing.brokerRelay.begin('black-hole');
     const started = Date.now();
     await instance.close();
     expect(Date.now() - started).toBeLessThan(10_000);

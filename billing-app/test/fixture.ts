@@ -1,43 +1,39 @@
 import { randomUUID } from 'node:crypto';
-import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { createLog } from '@crud-master/plumbing/log';
-import amqp, { type GetMessage, type Options } from 'amqplib';
+import type { GetMessage, Options } from 'amqplib';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { createDatabase } from '../../scripts/prove/tests/services.ts';
+import { createTestDatabase } from '../../scripts/prove/tests/services.ts';
+import { connectOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 import { startBilling } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 
-/** Everything a test of billing needs: a database of its own, the queue, and cables to both that can be cut. */
+/** Everything a test of billing needs: a database of its own, the queue, and relays to both that can be cut. */
 export async function createFixture() {
   const { postgres } = inject('services');
-  const { name, env } = await createDatabase('ORDERS_DB');
+  const { name, env } = await createTestDatabase('ORDERS_DB');
   const superuser = { host: postgres.host, port: postgres.port, user: postgres.superuser, password: postgres.password };
   const server = new pg.Client({ ...superuser, database: 'postgres' });
   await server.connect();
   const database = new pg.Client({ ...superuser, database: name });
   await database.connect();
 
-  const cable = await createCable(postgres.host, postgres.port);
+  const databaseRelay = await Relay.listen(() => postgres.port);
 
-  const broker = await amqp.connect({
-    hostname: env.RABBITMQ_HOST!,
-    port: Number(env.RABBITMQ_PORT),
-    vhost: env.RABBITMQ_VHOST!,
-    username: env.RABBITMQ_ADMIN_USER!,
-    password: env.RABBITMQ_ADMIN_PASSWORD!,
-  });
+  const { connection: broker, channel } = await connectOperator(env);
   const deliveries: Delivery[] = [];
-  const brokerCable = await createCable(env.RABBITMQ_HOST!, Number(env.RABBITMQ_PORT), () =>
-    watchDeliveries((delivery) => deliveries.push(delivery)),
+  const brokerPort = Number(env.RABBITMQ_PORT);
+  const brokerRelay = await Relay.listen(
+    () => brokerPort,
+    () => watchDeliveries((delivery) => deliveries.push(delivery)),
   );
   Object.assign(env, {
     ORDERS_DB_HOST: '127.0.0.1',
-    ORDERS_DB_PORT: String(cable.port),
+    ORDERS_DB_PORT: String(databaseRelay.port),
     RABBITMQ_HOST: '127.0.0.1',
-    RABBITMQ_PORT: String(brokerCable.port),
+    RABBITMQ_PORT: String(brokerRelay.port),
   });
-  const channel = await broker.createConfirmChannel();
   const queue = env.BILLING_QUEUE!;
   const deadLetterQueue = env.BILLING_DEAD_LETTER_QUEUE!;
   const running: { close(): Promise<void> }[] = [];
@@ -46,8 +42,8 @@ export async function createFixture() {
     env,
     queue,
     deadLetterQueue,
-    cable,
-    brokerCable,
+    databaseRelay,
+    brokerRelay,
     /** What the broker delivered to billing since the test began. */
     deliveries,
     channel,
@@ -107,8 +103,8 @@ export async function createFixture() {
     database: pg.escapeIdentifier(name),
     async reset() {
       await Promise.all(running.splice(0).map((billing) => billing.close()));
-      cable.restore();
-      brokerCable.restore();
+      databaseRelay.heal();
+      brokerRelay.heal();
       deliveries.length = 0;
       await channel.assertQueue(queue);
       await channel.assertQueue(deadLetterQueue);
@@ -119,7 +115,7 @@ export async function createFixture() {
     async close() {
       await broker.close();
       await database.end();
-      await Promise.all([cable.close(), brokerCable.close()]);
+      await Promise.all([databaseRelay.close(), brokerRelay.close()]);
       await server.query(`DROP DATABASE ${pg.escapeIdentifier(name)} WITH (FORCE)`);
       await server.end();
     },
@@ -154,59 +150,5 @@ function watchDeliveries(report: (delivery: Delivery) => void) {
       }
       rest = rest.subarray(end + 1);
     }
-  };
-}
-
-/** A TCP relay: cut, it refuses connections; frozen, it takes them and says nothing. */
-async function createCable(host: string, port: number, observe = () => (_: Buffer) => {}) {
-  const sockets = new Set<Socket>();
-  let state: 'whole' | 'cut' | 'frozen' = 'whole';
-  let attempts = 0;
-  const relay = createServer((near) => {
-    attempts++;
-    near.on('error', () => {});
-    if (state === 'cut') return near.destroy();
-    const far = connectSocket(port, host);
-    far.on('error', () => {});
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from);
-      from.on('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      from.on('data', (bytes) => state === 'whole' && to.write(bytes));
-    }
-    far.on('data', observe());
-  });
-  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
-  const cutAll = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    port: (relay.address() as { port: number }).port,
-    /** Connections that were tried since the last call. */
-    attempts() {
-      const count = attempts;
-      attempts = 0;
-      return count;
-    },
-    cut() {
-      state = 'cut';
-      cutAll();
-    },
-    freeze() {
-      state = 'frozen';
-    },
-    restore() {
-      if (state === 'frozen') cutAll(); // what was swallowed cannot be told any more
-      state = 'whole';
-    },
-    async close() {
-      cutAll();
-      await new Promise((resolve) => relay.close(resolve));
-    },
   };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { copyOfService } from '../../scripts/prove/tests/service-copy.ts';
-import { createDatabase } from '../../scripts/prove/tests/services.ts';
+import { createTestDatabase } from '../../scripts/prove/tests/services.ts';
 import { migrate } from '../../scripts/run/servers/migrations.ts';
 
 const CHANGED = '20260101000100_remember_handled_messages';
@@ -46,7 +46,7 @@ async function schemaOf(database: string) {
 }
 
 test('a database from before a migration was changed gets the schema and the record of a new one', async () => {
-  const old = await createDatabase('ORDERS_DB', 'template0');
+  const old = await createTestDatabase('ORDERS_DB', 'template0');
   const folder = copyOfService('billing-app');
   const migrations = join(folder, 'prisma', 'migrations');
   const today = readFileSync(join(migrations, CHANGED, 'migration.sql'), 'utf8');
@@ -62,5 +62,5 @@ test('a database from before a migration was changed gets the schema and the rec
   writeFileSync(join(migrations, CHANGED, 'migration.sql'), today);
   for (const name of later) renameSync(join(folder, name), join(migrations, name));
   await migrate(folder, old.env);
-  expect(await schemaOf(old.name)).toEqual(await schemaOf((await createDatabase('ORDERS_DB')).name));
+  expect(await schemaOf(old.name)).toEqual(await schemaOf((await createTestDatabase('ORDERS_DB')).name));
 });

@@ -1,30 +1,24 @@
-import amqp, { type ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage } from 'amqplib';
 import { expect, test } from 'vitest';
-import { createVhost } from '../../scripts/prove/tests/services.ts';
-import { FaultProxy } from '../../scripts/run/servers/relay.ts';
+import { createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { connectOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 import { loadConfig } from '../app/config.ts';
 import { openSession } from '../app/session.ts';
 
 test('a session that is forced to end answers plainly, and its message goes back to the queue', async () => {
-  const { vhost, env } = await createVhost();
+  const { env } = await createTestVhost();
   const queue = env.BILLING_QUEUE!;
-  const proxy = await FaultProxy.listen(() => Number(env.RABBITMQ_PORT));
-  const operator = await amqp.connect({
-    hostname: env.RABBITMQ_HOST,
-    port: Number(env.RABBITMQ_PORT),
-    vhost,
-    username: env.RABBITMQ_ADMIN_USER,
-    password: env.RABBITMQ_ADMIN_PASSWORD,
-  });
-  const channel = await operator.createConfirmChannel();
+  const relay = await Relay.listen(() => Number(env.RABBITMQ_PORT));
+  const { connection: operator, channel } = await connectOperator(env);
   channel.publish('billing', queue, Buffer.from('{}'));
   await channel.waitForConfirms();
 
   const delivered = Promise.withResolvers<ConsumeMessage>();
-  const { broker } = loadConfig({ ...env, RABBITMQ_HOST: '127.0.0.1', RABBITMQ_PORT: String(proxy.port) });
+  const { broker } = loadConfig({ ...env, RABBITMQ_HOST: '127.0.0.1', RABBITMQ_PORT: String(relay.port) });
   const session = await openSession(broker, 10, delivered.resolve);
   const message = await delivered.promise;
-  proxy.begin('black-hole');
+  relay.begin('black-hole');
   const closed = session.close();
   session.ack(message); // the channel is closing: amqplib would throw
   await session.cancel();
@@ -33,7 +27,7 @@ test('a session that is forced to end answers plainly, and its message goes back
   session.ack(message);
   expect(session.lost.aborted).toBe(true);
 
-  await proxy.close();
+  await relay.close();
   await expect.poll(async () => (await channel.checkQueue(queue)).messageCount, { timeout: 20_000 }).toBe(1);
   await operator.close();
 });

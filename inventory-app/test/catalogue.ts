@@ -1,7 +1,7 @@
 import { createLog } from '@crud-master/plumbing/log';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { createDatabase } from '../../scripts/prove/tests/services.ts';
+import { createTestDatabase } from '../../scripts/prove/tests/services.ts';
 import { createApp } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 import { openDatabase } from '../app/database.ts';
@@ -11,7 +11,7 @@ export type Catalogue = Awaited<ReturnType<typeof startCatalogue>>;
 
 /** The real app on a port of its own, over a database of its own. `variables` go over its environment. */
 export async function startCatalogue(variables: Record<string, string> = {}) {
-  const { name, env } = await createDatabase('MOVIES_DB');
+  const { name, env } = await createTestDatabase('MOVIES_DB');
   const { postgres } = inject('services');
   const sql = new pg.Client({ ...postgres, user: postgres.superuser, database: name });
   await sql.connect();

@@ -1,18 +1,14 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 import { type BrokerAddress, connectBroker, openChannel } from '../broker-connection.ts';
 
 const topology = { exchanges: { billing: { type: 'direct', options: { durable: true } } } } as const;
 
 /** A way to the broker that breaks after so many pieces from the broker: 0 lets everything pass. */
-let relay: Server;
+let relay: Relay;
 let breakAfter = 0;
-const sockets = new Set<Socket>();
-const breakAll = () => {
-  for (const socket of sockets) socket.resetAndDestroy();
-};
+let pieces = 0;
 let broker: BrokerAddress;
 let throughRelay: BrokerAddress;
 
@@ -20,35 +16,17 @@ beforeAll(async () => {
   const { env } = inject('services');
   const host = env.RABBITMQ_HOST!;
   const port = Number(env.RABBITMQ_PORT);
-  let pieces = 0;
-  relay = createServer((near) => {
-    const far = connect(port, host);
-    near.pipe(far);
-    far.on('data', (bytes) => {
-      near.write(bytes);
-      if (++pieces === breakAfter) breakAll();
-    });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        sockets.delete(socket);
-        other.destroy();
-        if (sockets.size === 0) pieces = 0;
-      });
-    }
-  });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
+  relay = await Relay.listen(
+    () => port,
+    () => () => {
+      if (++pieces === breakAfter) relay.reset();
+    },
+  );
   const shared = { vhost: env.RABBITMQ_VHOST!, user: env.RABBITMQ_BILLING_USER!, password: env.RABBITMQ_BILLING_PASSWORD! };
   broker = { nodes: [{ host, port }], ...shared };
-  throughRelay = { nodes: [{ host: '127.0.0.1', port: (relay.address() as AddressInfo).port }], ...shared };
+  throughRelay = { nodes: [{ host: '127.0.0.1', port: relay.port }], ...shared };
 });
 afterAll(() => {
-  breakAll();
   relay.close();
 });
 
@@ -56,12 +34,13 @@ afterAll(() => {
 test('a connection that breaks at any moment of its making and its end is a plain rejection, and leaves nothing behind', async () => {
   const broken = new Set<string>();
   for (breakAfter = 1; breakAfter <= 24; breakAfter++) {
+    pieces = 0;
     try {
       await (await connectBroker(throughRelay, topology)).close();
     } catch (error) {
       broken.add((error as Error).message);
     }
-    await expect.poll(() => sockets.size, { interval: 5, timeout: 5000 }).toBe(0);
+    await expect.poll(() => relay.connections, { interval: 5, timeout: 5000 }).toBe(0);
   }
   breakAfter = 0;
   expect(broken.size).toBeGreaterThan(1);
@@ -69,7 +48,7 @@ test('a connection that breaks at any moment of its making and its end is a plai
 
 test.each([0, 1, 2, 3, 5, 8])('a connection that breaks %i turns before its end ends as any other', async (turns) => {
   const connection = await connectBroker(throughRelay, topology);
-  breakAll();
+  relay.reset();
   for (let i = 0; i < turns; i++) await turn();
   await connection.close();
   await connection.close();
@@ -80,7 +59,7 @@ test.each([0, 1, 2, 3, 5, 8])('a connection that breaks %i turns after its end h
   const connection = await connectBroker(throughRelay, topology);
   const closed = connection.close();
   for (let i = 0; i < turns; i++) await turn();
-  breakAll();
+  relay.reset();
   await closed;
 });
 

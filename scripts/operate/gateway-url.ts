@@ -2,11 +2,11 @@ import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { localEnvironment, savedEnvironment } from '../run/local/environment.ts';
 import { localHome } from '../run/local/home.ts';
 
-export type Target = 'local' | 'vm';
+export type Target = 'local' | 'vagrant';
 
 /** Where the gateway of the local stack, or the one in its virtual machine, listens. */
 export function gatewayUrl(target: Target): string {
-  if (target === 'vm') {
+  if (target === 'vagrant') {
     const env = loadEnvironment(new URL('../../.env', import.meta.url), process.env);
     return `http://${env.GATEWAY_VM_IP}:${env.API_GATEWAY_PORT}`;
   }

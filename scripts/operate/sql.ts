@@ -5,6 +5,7 @@ import { localHome } from '../run/local/home.ts';
 import { databases } from '../run/servers/migrations.ts';
 import { runCommand } from '../run/terminal/command.ts';
 import { Failure } from '../run/terminal/failure.mjs';
+import { textTable } from '../run/terminal/table.ts';
 
 await runCommand(async () => {
   const environment = savedEnvironment(localHome());
@@ -20,18 +21,9 @@ await runCommand(async () => {
   try {
     await client.connect();
     const { rows, fields, command, rowCount } = await client.query({ text: statement, rowMode: 'array' });
-    const cells = [
-      fields.map((field) => field.name),
-      ...(rows as unknown[][]).map((row) => row.map((value) => String(value ?? ''))),
-    ];
-    const widths = fields.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-    for (const row of cells)
-      console.log(
-        row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join('  ')
-          .trimEnd(),
-      );
+    const head = fields.map((field) => field.name);
+    if (head.length > 0)
+      console.log(textTable([head, ...(rows as unknown[][]).map((row) => row.map((value) => String(value ?? '')))]));
     console.log(fields.length > 0 ? `(${rows.length} rows)` : `${command} ${rowCount ?? ''}`.trim());
     return 0;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import amqp, { type ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel } from 'amqplib';
+import { connectOperator, type Operator } from '../../run/servers/rabbitmq/operator.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 
 export type Environment = Record<string, string | undefined>;
@@ -22,26 +23,16 @@ export async function openConnection(environment: Environment): Promise<Connecti
     .concat('BILLING_QUEUE', 'BILLING_DEAD_LETTER_QUEUE')
     .filter((name) => !environment[name]);
   if (missing.length > 0) throw new Failure(`Missing in .env: ${missing.join(', ')}.`);
-  const address = {
-    hostname: environment.RABBITMQ_HOST,
-    port: Number(environment.RABBITMQ_PORT),
-    vhost: environment.RABBITMQ_VHOST,
-    username: environment.RABBITMQ_ADMIN_USER,
-    password: environment.RABBITMQ_ADMIN_PASSWORD,
-    heartbeat: 5, // seconds
-  };
   try {
-    const connection = await within(amqp.connect(address, { timeout: PATIENCE }));
-    return guarded(connection, await within(connection.createConfirmChannel()), environment);
+    return guarded(await connectOperator(environment, PATIENCE), environment);
   } catch (error) {
     throw new Failure(explain(error as Error, environment));
   }
 }
 
-function guarded(connection: amqp.ChannelModel, channel: ConfirmChannel, environment: Environment): Connection {
+function guarded({ connection, channel }: Operator, environment: Environment): Connection {
   const lost = new Promise<never>((_, reject) => {
     channel.on('error', (error: Error & { code?: number }) => reject(new Failure(explain(error, environment))));
-    connection.on('error', () => {}); // `close` follows
     connection.on('close', () => reject(new Failure('The connection to RabbitMQ was lost. No letter is: try again.')));
   });
   lost.catch(() => {}); // also when nobody waits for it

@@ -16,10 +16,10 @@ import { fileURLToPath } from 'node:url';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
+import { createCounter } from '../../run/terminal/progress.ts';
 import type { Environment } from './connection.ts';
 import type { Letter } from './letter.ts';
 import { LetterBox } from './letter-box.ts';
-import { createProgress } from './progress.ts';
 import { replay } from './replay.ts';
 import { type Request, readRequest } from './request.ts';
 import { type Entry, entryOf, letterText, listText, number } from './text.ts';
@@ -36,7 +36,7 @@ const open = async () =>
 
 /** Reads the next letters; what `visitor` does not keep is forgotten, so that any number of them fits into memory. */
 async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void): Promise<void> {
-  const progress = createProgress('Reading letter', wanted);
+  const progress = createCounter('Reading letter', wanted);
   await box.read(wanted, (letter) => {
     visitor(letter);
     progress.step();

@@ -1,7 +1,7 @@
 import { Failure } from '../../run/terminal/failure.mjs';
+import { createCounter } from '../../run/terminal/progress.ts';
 import type { Letter } from './letter.ts';
 import type { LetterBox } from './letter-box.ts';
-import { createProgress } from './progress.ts';
 import type { Request } from './request.ts';
 import { number } from './text.ts';
 
@@ -15,7 +15,7 @@ const UNDER_WAY = 50;
  * that stay.
  */
 export async function replay(box: LetterBox, { id, selects }: Request, sizes: number[]): Promise<void> {
-  const progress = createProgress('Replaying letter', sizes.filter((size) => size > 0).length);
+  const progress = createCounter('Replaying letter', sizes.filter((size) => size > 0).length);
   const cut: string[] = [];
   let replayed = 0;
   const replayOne = async (letter: Letter) => {

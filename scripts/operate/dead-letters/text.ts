@@ -1,3 +1,4 @@
+import { textTable } from '../../run/terminal/table.ts';
 import type { Letter } from './letter.ts';
 
 /** What a list shows of a letter. */
@@ -36,19 +37,10 @@ export function number(count: number, what = 'dead letter'): string {
 }
 
 export function listText(entries: Entry[]): string {
-  const rows = [
+  return textTable([
     ['ID', 'FAILED AT', 'ATTEMPTS', 'BYTES', 'KIND', 'REASON'],
     ...entries.map((entry) => [entry.label, entry.failedAt, entry.attempts, String(entry.bytes), entry.kind, entry.reason]),
-  ];
-  const widths = rows[0]!.map((_, column) => rows.reduce((width, row) => Math.max(width, row[column]!.length), 0));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  ]);
 }
 
 export function letterText(letter: Letter): string {

@@ -1,5 +1,5 @@
 /**
- * Runs the Postman collection against a running gateway: `npm run postman [-- --target local|vm | --url URL]`.
+ * Runs the Postman collection against a running gateway: `npm run postman [-- --target local|vagrant | --url URL]`.
  * The catalogue is left as it was found, ids included. So "Delete all films" runs only where there are none. Orders stay.
  */
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const EMPTIES_CATALOGUE = 'Delete all films';
 await runCommand(async () => {
   const { values } = parseArgs({ options: { target: { type: 'string', default: 'local' }, url: { type: 'string' } } });
   const { target } = values;
-  if (target !== 'local' && target !== 'vm') throw new Failure(`There is no target "${target}": choose local or vm.`);
+  if (target !== 'local' && target !== 'vagrant') throw new Failure(`There is no target "${target}": choose local or vagrant.`);
   return runCollection(target, values.url ?? gatewayUrl(target));
 });
 

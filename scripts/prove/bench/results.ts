@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../../run/checkout.mjs';
+import { columnWidths } from '../../run/terminal/table.ts';
 import { barChart } from './chart.ts';
 import { benchHome } from './contender.ts';
 import type { Result, Table, Target } from './question.ts';
@@ -92,7 +93,7 @@ export const targetTable = (records: Pick<Record, 'targets'>[]) =>
 const verdict = (met: Target['met']) => (met === undefined ? '–' : met ? 'met' : 'not met');
 
 export function markdownTable({ title, columns, rows }: Table): string {
-  const widths = columns.map((column, i) => Math.max(3, column.length, ...rows.map((row) => row[i]!.length)));
+  const widths = columnWidths([columns, ...rows]).map((width) => Math.max(width, 3));
   const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
   const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
   return [...(title ? [`**${title}**`, ''] : []), line(columns), rule, ...rows.map(line)].join('\n');

@@ -35,7 +35,7 @@ export interface Proof extends Balance {
   sent: SentOrder[];
   films: Answer[];
   strikes: Aftermath[];
-  /** When this process itself was held up, starting a server for example, and the proxies with it. In milliseconds since the epoch. */
+  /** When this process itself was held up, starting a server for example, and the relays with it. In milliseconds since the epoch. */
   stalls: Period[];
   /** Milliseconds from the last answer until the queue was empty. */
   drained: number;

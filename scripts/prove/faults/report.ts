@@ -1,3 +1,5 @@
+import { textTable } from '../../run/terminal/table.ts';
+import { percentile } from '../statistics.ts';
 import type { Answer } from './orders.ts';
 import { KINDS, nameOf } from './plan.ts';
 import type { Proof } from './proof.ts';
@@ -35,7 +37,7 @@ function faultTable({ strikes }: Proof): string {
     if (own.length === 0) return [];
     const times = (part: 'taken' | 'stored' | 'films') => {
       const values = own.map(({ recovery }) => recovery[part]).sort((a, b) => a - b);
-      return `${seconds(quantile(values, 0.5))} ${seconds(values.at(-1)!).padStart(6)}`;
+      return `${seconds(percentile(values, 0.5))} ${seconds(values.at(-1)!).padStart(6)}`;
     };
     return [[name, own.length, times('taken'), times('stored'), times('films')]];
   });
@@ -64,8 +66,8 @@ function answerTable({ sent, strikes, stalls }: Proof): string {
       [
         status === 'none' ? 'none, disconnected' : status,
         times.length,
-        quantile(times, 0.5),
-        quantile(times, 0.99),
+        percentile(times, 0.5),
+        percentile(times, 0.99),
         times.at(-1)!,
         late,
       ],
@@ -89,20 +91,10 @@ function statuses(answers: Answer[]): string {
   return counts.map(([status, { length }]) => `${length} × ${status}`).join(', ');
 }
 
+/** A line beneath the head. */
 function table(head: string[], rows: (string | number)[][]): string {
-  const cells = [head, ...rows.map((row) => row.map(String))];
-  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) =>
-    row
-      .map((cell, column) =>
-        typeof rows[0]?.[column] === 'number' ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
-  return [lines[0], '─'.repeat(Math.max(...lines.map(({ length }) => length))), ...lines.slice(1)].join('\n');
+  const [first, ...others] = textTable([head, ...rows]).split('\n');
+  return [first, '─'.repeat(Math.max(...[first!, ...others].map(({ length }) => length))), ...others].join('\n');
 }
-
-const quantile = (sorted: number[], share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 
 const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(1);

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import type { Row } from './ledger.ts';
 import type { Stack } from './stack.ts';
 
-/** The table of orders, read past the proxies. */
+/** The table of orders, read past the relays. */
 export interface OrdersTable {
   all(): Promise<Row[]>;
   /** Whether one of these users' orders is stored. False also while the database is away. */

@@ -7,7 +7,7 @@ import { anyFreePort } from '../../run/servers/ports.ts';
 import { connect, ensureDatabases, findPostgres, type Postgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
 import { isAlive, waitFor } from '../../run/servers/process.ts';
 import { type Broker, findBroker, startBroker, stopBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
-import { FaultProxy } from '../../run/servers/relay.ts';
+import { Relay } from '../../run/servers/relay.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { type Link, SERVICES, type Service } from './plan.ts';
 import { kill } from './processes.ts';
@@ -19,16 +19,16 @@ export interface ServerControl {
   start(): Promise<void>;
 }
 
-/** A system of its own: real servers, the three services under a PM2 of their own, and a proxy on each connection between them. */
+/** A system of its own: real servers, the three services under a PM2 of their own, and a relay on each connection between them. */
 export interface Stack {
-  links: Record<Link, FaultProxy>;
+  links: Record<Link, Relay>;
   broker: ServerControl & { control: Broker['control'] };
   postgres: ServerControl & { connect(database: string): ReturnType<typeof connect> };
   services: {
     pid(service: Service): Promise<number>;
     restart(service: Service): Promise<void>;
   };
-  /** Names and passwords, and the addresses of the servers themselves: no proxy between. */
+  /** Names and passwords, and the addresses of the servers themselves: no relay between. */
   environment: Environment;
   /** Ends everything at once, whatever state it is in. */
   end(): Promise<void>;
@@ -78,12 +78,12 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
   }
 
   const links: Stack['links'] = {
-    'client-gateway': await FaultProxy.listen(() => Number(environment.API_GATEWAY_PORT)),
-    'gateway-broker': await FaultProxy.listen(() => broker.port),
-    'gateway-inventory': await FaultProxy.listen(() => Number(environment.INVENTORY_PORT)),
-    'billing-broker': await FaultProxy.listen(() => broker.port),
-    'billing-orders_db': await FaultProxy.listen(() => postgres.port),
-    'inventory-movies_db': await FaultProxy.listen(() => postgres.port),
+    'client-gateway': await Relay.listen(() => Number(environment.API_GATEWAY_PORT)),
+    'gateway-broker': await Relay.listen(() => broker.port),
+    'gateway-inventory': await Relay.listen(() => Number(environment.INVENTORY_PORT)),
+    'billing-broker': await Relay.listen(() => broker.port),
+    'billing-orders_db': await Relay.listen(() => postgres.port),
+    'inventory-movies_db': await Relay.listen(() => postgres.port),
   };
   const through = (link: Link) => String(links[link].port);
   const proxied: Record<Service, Environment> = {

@@ -5,10 +5,6 @@ import type { TestProject } from 'vitest/node';
 import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { type Services, startPrivateServices, templateOf } from './private-services.ts';
 
-export { startPostgres } from '../../run/servers/postgres/postgres.ts';
-export type { Services };
-export { startBroker };
-
 declare module 'vitest' {
   export interface ProvidedContext {
     services: Services;
@@ -57,7 +53,7 @@ async function startOnce() {
  * A database of the test's own, owned by the service's role: migrated and empty, or a copy of `template`.
  * Gives its name and the environment of the run with that name in it.
  */
-export async function createDatabase(
+export async function createTestDatabase(
   prefix: 'MOVIES_DB' | 'ORDERS_DB',
   template?: 'template0',
 ): Promise<{ name: string; env: Record<string, string> }> {
@@ -79,7 +75,7 @@ export async function createDatabase(
 }
 
 /** A vhost of the test's own, with users, queues and policies in it, for what must not meet another test's messages. */
-export async function createVhost(services = inject('services')): Promise<{ vhost: string; env: Record<string, string> }> {
+export async function createTestVhost(services = inject('services')): Promise<{ vhost: string; env: Record<string, string> }> {
   const vhost = `${services.rabbitmq.vhost}-${randomUUID().slice(0, 8)}`;
   const env = { ...services.env, RABBITMQ_VHOST: vhost };
   const { home, rabbitmq } = services;

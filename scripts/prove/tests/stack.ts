@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { checkout } from '../../run/checkout.mjs';
 import { endProcess, waitFor } from '../../run/servers/process.ts';
-import { createVhost, share } from './services.ts';
+import { createTestVhost, share } from './services.ts';
 
 /**
  * Vitest's global set-up of the contract tests: the three services over the run's own PostgreSQL and RabbitMQ, unless
@@ -12,7 +12,7 @@ import { createVhost, share } from './services.ts';
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   if (process.env.GATEWAY_URL) return undefined;
   const { services, release } = await share();
-  const { env } = await createVhost(services); // the integration tests look into the queues of the other
+  const { env } = await createTestVhost(services); // the integration tests look into the queues of the other
   const children = ['inventory-app', 'billing-app', 'api-gateway'].map((app) => start(app, env));
   const teardown = async () => {
     await Promise.all(children.map((child) => child.pid && endProcess(child.pid, 'SIGTERM', 30_000)));

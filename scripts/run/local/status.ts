@@ -1,29 +1,24 @@
 // npm run status: 0 when everything runs, else 1
 
 import { runCommand } from '../terminal/command.ts';
+import { textTable } from '../terminal/table.ts';
 import { localHome } from './home.ts';
 import { stackStatus } from './stack-status.ts';
 
 await runCommand(async () => {
   const parts = await stackStatus(localHome());
-  const rows = [
-    ['', 'state', 'address', 'pid', 'since'],
-    ...parts.map(({ name, state, address, pid, since }) => [
-      name,
-      state,
-      address,
-      String(pid ?? ''),
-      since?.toLocaleString() ?? '',
+  console.log(
+    textTable([
+      ['', 'state', 'address', 'pid', 'since'],
+      ...parts.map(({ name, state, address, pid, since }) => [
+        name,
+        state,
+        address,
+        String(pid ?? ''),
+        since?.toLocaleString() ?? '',
+      ]),
     ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    );
+  );
   const findings = parts.filter((part) => part.finding);
   if (findings.length > 0) console.log(`\n${findings.map(({ name, finding }) => `${name} is down, and ${finding}.`).join('\n')}`);
   const down = parts.filter((part) => part.pid === undefined);

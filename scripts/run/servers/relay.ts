@@ -8,58 +8,83 @@ export type LinkAction = (typeof LINK_ACTIONS)[number];
 /** Milliseconds that each piece takes longer on a slow link, in each direction. */
 const LATENCY = 200;
 
-/** One connection through the proxy, and the sockets of both ends. */
+type Watch = () => (piece: Buffer) => void;
+
+/** One connection through the relay, and the sockets of both ends. */
 interface Passage {
   client: Socket;
   upstream: Socket;
 }
 
 /**
- * A TCP proxy on 127.0.0.1 that does to what passes what bad networks do:
+ * A TCP relay on 127.0.0.1 that does to what passes what bad networks do:
  * - `cut`: every connection is reset, and every new one.
  * - `black-hole`: nothing passes; what was sent meanwhile arrives afterwards, as after a network partition.
  * - `slow`: everything arrives late.
  * - `requests lost`, `replies lost`: what is sent in that direction disappears; in the end the connections are reset.
  */
-export class FaultProxy {
+export class Relay {
   readonly port: number;
-  #fault: LinkAction | undefined;
-  readonly #passages = new Set<Passage>();
   readonly #server: Server;
+  readonly #watch: Watch;
+  readonly #passages = new Set<Passage>();
+  #fault: LinkAction | undefined;
+  #attempts = 0;
 
-  private constructor(server: Server, upstreamPort: () => number) {
+  private constructor(server: Server, upstreamPort: () => number, watch: Watch) {
     this.#server = server;
+    this.#watch = watch;
     this.port = (server.address() as AddressInfo).port;
     server.on('connection', (client) => this.#accept(client, upstreamPort()));
   }
 
-  /** `upstreamPort` is asked for each connection: a server that is started again may listen elsewhere. */
-  static async listen(upstreamPort: () => number): Promise<FaultProxy> {
+  /**
+   * `upstreamPort` is asked for each connection: a server that is started again may listen elsewhere. `watch` is called for each
+   * connection, and what it gives for each piece that the upstream sends there.
+   */
+  static async listen(upstreamPort: () => number, watch: Watch = () => () => {}): Promise<Relay> {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new FaultProxy(server, upstreamPort);
+    return new Relay(server, upstreamPort, watch);
   }
 
   begin(fault: LinkAction): void {
     this.#fault = fault;
-    if (fault === 'cut') this.#resetAll();
+    if (fault === 'cut') this.reset();
     if (fault === 'black-hole') for (const end of this.#ends()) end.pause();
   }
 
   heal(): void {
     const fault = this.#fault;
     this.#fault = undefined;
-    if (fault === 'requests lost' || fault === 'replies lost') this.#resetAll(); // no protocol survives a gap in its stream
+    if (fault === 'requests lost' || fault === 'replies lost') this.reset(); // no protocol survives a gap in its stream
     if (fault === 'black-hole') for (const end of this.#ends()) end.resume();
+  }
+
+  /** Resets every connection; the next ones pass. */
+  reset(): void {
+    for (const passage of this.#passages) this.#resetPassage(passage);
+  }
+
+  get connections(): number {
+    return this.#passages.size;
+  }
+
+  /** Connections that were tried since the last call. */
+  attempts(): number {
+    const attempts = this.#attempts;
+    this.#attempts = 0;
+    return attempts;
   }
 
   async close(): Promise<void> {
     this.#server.close();
-    this.#resetAll();
+    this.reset();
   }
 
   #accept(client: Socket, port: number): void {
+    this.#attempts++;
     if (this.#fault === 'cut') {
       client.on('error', () => {});
       client.resetAndDestroy();
@@ -69,12 +94,13 @@ export class FaultProxy {
     const passage = { client, upstream };
     this.#passages.add(passage);
     for (const end of [client, upstream]) {
-      end.on('error', () => this.#reset(passage));
+      end.on('error', () => this.#resetPassage(passage));
       end.on('close', () => {
         if (client.destroyed && upstream.destroyed) this.#passages.delete(passage);
       });
       if (this.#fault === 'black-hole') end.pause();
     }
+    upstream.on('data', this.#watch());
     this.#relay(client, upstream, 'requests lost');
     this.#relay(upstream, client, 'replies lost');
   }
@@ -96,11 +122,7 @@ export class FaultProxy {
     return [...this.#passages].flatMap(({ client, upstream }) => [client, upstream]);
   }
 
-  #resetAll(): void {
-    for (const passage of this.#passages) this.#reset(passage);
-  }
-
-  #reset(passage: Passage): void {
+  #resetPassage(passage: Passage): void {
     this.#passages.delete(passage);
     passage.client.resetAndDestroy();
     passage.upstream.resetAndDestroy();

@@ -2,14 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import amqp, { type ConfirmChannel, type GetMessage, type Options } from 'amqplib';
+import type { ChannelModel, ConfirmChannel, GetMessage, Options } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { connectOperator } from '../../../run/servers/rabbitmq/operator.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dead-letters.ts', import.meta.url));
 let environment: Record<string, string>;
 let queue: string;
 let dead: string;
-let connection: amqp.ChannelModel;
+let connection: ChannelModel;
 let channel: ConfirmChannel;
 
 /** Queues of its own for each test, bound as the real ones are. */
@@ -18,14 +19,7 @@ beforeEach(async () => {
   queue = `orders-${randomUUID()}`;
   dead = `${queue}.dead`;
   environment = { ...env, BILLING_QUEUE: queue, BILLING_DEAD_LETTER_QUEUE: dead };
-  connection = await amqp.connect({
-    hostname: env.RABBITMQ_HOST,
-    port: Number(env.RABBITMQ_PORT),
-    vhost: env.RABBITMQ_VHOST,
-    username: env.RABBITMQ_ADMIN_USER,
-    password: env.RABBITMQ_ADMIN_PASSWORD,
-  });
-  channel = await connection.createConfirmChannel();
+  ({ connection, channel } = await connectOperator(env));
   await channel.assertQueue(queue, { durable: true });
   await channel.assertQueue(dead, { durable: true });
   await channel.bindQueue(queue, 'billing', queue);

@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
-import { createDatabase } from '../services.ts';
+import { createTestDatabase } from '../services.ts';
 
 test('a test gets a migrated database that its role owns', async () => {
   const { postgres } = inject('services');
-  const { name, env } = await createDatabase('MOVIES_DB');
+  const { name, env } = await createTestDatabase('MOVIES_DB');
   const client = new pg.Client({
     host: postgres.host,
     port: postgres.port,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { copyOfService } from '../../../prove/tests/service-copy.ts';
-import { createDatabase } from '../../../prove/tests/services.ts';
+import { createTestDatabase } from '../../../prove/tests/services.ts';
 import { databases } from '../../servers/migrations.ts';
 import { changeSchema, migrationStatus, type Target } from '../schema-change.ts';
 
@@ -20,7 +20,7 @@ async function query(database: string, text: string) {
 }
 
 async function targetFor({ app, prefix }: (typeof databases)[number], signal = new AbortController().signal) {
-  const { name, env } = await createDatabase(prefix);
+  const { name, env } = await createTestDatabase(prefix);
   const server = { ...inject('services').postgres, pid: 0, stop: async () => {}, kill: async () => {} };
   const target: Target = { folder: copyOfService(app), prefix, server, environment: env, signal };
   const schema = join(target.folder, 'prisma', 'schema.prisma');

@@ -2,9 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import amqp from 'amqplib';
 import { checkout } from '../../checkout.mjs';
 import { Failure } from '../../terminal/failure.mjs';
 import { holderOfPort, listensOn } from '../listeners.ts';
@@ -12,6 +10,7 @@ import { freePort, isFree, saysTaken } from '../ports.ts';
 import { appendedTo, endProcess, isAlive, processName, waitFor, worksIn } from '../process.ts';
 import { renderDefinitions } from './definitions.ts';
 import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from './installation.ts';
+import { connectOperator } from './operator.ts';
 
 const run = promisify(execFile);
 
@@ -307,22 +306,10 @@ function digest(environment: Environment): string {
 async function answers({ pid, port }: BrokerRecord, environment: Environment): Promise<boolean> {
   const listens = listensOn(pid, port);
   if (listens === false) return false;
-  const connecting = amqp.connect(
-    {
-      hostname: HOST,
-      port,
-      username: environment.RABBITMQ_ADMIN_USER,
-      password: environment.RABBITMQ_ADMIN_PASSWORD,
-      vhost: environment.RABBITMQ_VHOST,
-    },
-    { timeout: 2000 },
-  );
-  connecting.then((connection) => connection.on('error', () => {})).catch(() => {}); // it answered, that is enough
   try {
-    const connection = await Promise.race([connecting, sleep(4000, undefined, { ref: false })]);
-    if (connection) await connection.close();
-    else connecting.then((late) => late.close()).catch(() => {});
-    return connection !== undefined;
+    const { connection } = await connectOperator({ ...environment, RABBITMQ_HOST: HOST, RABBITMQ_PORT: String(port) }, 4000);
+    connection.close().catch(() => {}); // it answered, that is enough
+    return true;
   } catch (error) {
     return listens === true && /ACCESS_REFUSED|NOT_ALLOWED|ACCESS-REFUSED/i.test((error as Error).message);
   }

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FaultProxy } from '../relay.ts';
+import { Relay } from '../relay.ts';
 
 /** Answers each piece with itself in capitals. */
 let server: Server;
 let heard: string[];
-let proxy: FaultProxy;
+let relay: Relay;
 const clients: Socket[] = [];
 
 beforeEach(async () => {
@@ -21,17 +21,17 @@ beforeEach(async () => {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  proxy = await FaultProxy.listen(() => (server.address() as AddressInfo).port);
+  relay = await Relay.listen(() => (server.address() as AddressInfo).port);
 });
 
 afterEach(() => {
   for (const client of clients.splice(0)) client.destroy();
-  proxy.close();
+  relay.close();
   server.close();
 });
 
 async function open() {
-  const socket = connect(proxy.port, '127.0.0.1');
+  const socket = connect(relay.port, '127.0.0.1');
   clients.push(socket);
   const client = { socket, received: '', reset: false };
   socket.on('data', (piece) => {
@@ -61,13 +61,13 @@ test('passes both directions on, and an end', async () => {
 test('cut: resets what is open and what comes, until it heals', async () => {
   const client = await open();
   await ask(client, 'a');
-  proxy.begin('cut');
+  relay.begin('cut');
   await sleep(20);
   expect(client.reset).toBe(true);
   const late = await open();
   await sleep(20);
   expect(late.reset).toBe(true);
-  proxy.heal();
+  relay.heal();
   const next = await open();
   await ask(next, 'b');
   expect(next.received).toBe('B');
@@ -76,12 +76,12 @@ test('cut: resets what is open and what comes, until it heals', async () => {
 test('black-hole: nothing passes, and all of it afterwards', async () => {
   const before = await open();
   await ask(before, 'a');
-  proxy.begin('black-hole');
+  relay.begin('black-hole');
   const during = await open();
   await ask(before, 'b');
   await ask(during, 'c');
   expect(heard).toEqual(['a']);
-  proxy.heal();
+  relay.heal();
   await sleep(50);
   expect(before.received).toBe('AB');
   expect(during.received).toBe('C');
@@ -89,31 +89,31 @@ test('black-hole: nothing passes, and all of it afterwards', async () => {
 
 test('requests lost: the server hears nothing, then the connection is reset', async () => {
   const client = await open();
-  proxy.begin('requests lost');
+  relay.begin('requests lost');
   await ask(client, 'a');
   expect(heard).toEqual([]);
-  proxy.heal();
+  relay.heal();
   await sleep(20);
   expect(client.reset).toBe(true);
 });
 
 test('replies lost: the server hears, the client does not, then the connection is reset', async () => {
   const client = await open();
-  proxy.begin('replies lost');
+  relay.begin('replies lost');
   await ask(client, 'a');
   expect(heard).toEqual(['a']);
   expect(client.received).toBe('');
-  proxy.heal();
+  relay.heal();
   await sleep(20);
   expect(client.reset).toBe(true);
 });
 
 test('slow: everything arrives late and in order, also when the link heals meanwhile', async () => {
   const client = await open();
-  proxy.begin('slow');
+  relay.begin('slow');
   await ask(client, 'a');
   expect(heard).toEqual([]);
-  proxy.heal();
+  relay.heal();
   await ask(client, 'b');
   expect(heard).toEqual([]);
   await sleep(300);

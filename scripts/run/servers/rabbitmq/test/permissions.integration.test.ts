@@ -1,19 +1,17 @@
-import amqp, { type ConfirmChannel } from 'amqplib';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { afterEach, describe, expect, inject, test } from 'vitest';
+import { connectOperator } from '../operator.ts';
 
-const connections: amqp.ChannelModel[] = [];
+const connections: ChannelModel[] = [];
 
 afterEach(async () => {
   for (const connection of connections.splice(0)) await connection.close().catch(() => {});
 });
 
-async function connect(username: string, password: string, vhost = inject('services').rabbitmq.vhost): Promise<ConfirmChannel> {
-  const { host: hostname, port } = inject('services').rabbitmq;
-  const connection = await amqp.connect({ hostname, port, vhost, username, password });
-  connection.on('error', () => {});
+async function connect(user: string, password: string, vhost = inject('services').rabbitmq.vhost): Promise<ConfirmChannel> {
+  const own = { RABBITMQ_ADMIN_USER: user, RABBITMQ_ADMIN_PASSWORD: password, RABBITMQ_VHOST: vhost };
+  const { connection, channel } = await connectOperator({ ...inject('services').env, ...own });
   connections.push(connection);
-  const channel = await connection.createConfirmChannel();
-  channel.on('error', () => {});
   return channel;
 }
 
