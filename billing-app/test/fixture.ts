@@ -128,7 +128,7 @@ export const orderOf = (user: number) => JSON.stringify({ user_id: String(user),
 
 export const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-export interface Delivery {
+interface Delivery {
   redelivered: boolean;
   /** Of the content. */
   bytes: number;

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { ordersDatabase } from './stack.ts';
 
-export interface OrderRow {
+interface OrderRow {
   user_id: number;
   number_of_items: number;
   /** Text, so that its decimals show. */

@@ -2,7 +2,7 @@
  * Requests that two servers could read differently. `AIM` stands for a target of the vector's own, and `SMUGGLED` for a whole
  * second request that is hidden in it.
  */
-export interface Vector {
+interface Vector {
   what: string;
   bytes: string;
   /** The bodies of the requests that inventory may see, all for `AIM`; none: the request is refused or the connection closed. */
@@ -10,7 +10,7 @@ export interface Vector {
 }
 
 export const AIM = '/api/movies/0000';
-export const SMUGGLED = `GET ${AIM}/smuggled HTTP/1.1\r\nHost: x\r\nX: `;
+const SMUGGLED = `GET ${AIM}/smuggled HTTP/1.1\r\nHost: x\r\nX: `;
 
 const head = (fields: string, method = 'POST') => `${method} ${AIM} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`;
 const chunks = (data: string) => `${data.length.toString(16)}\r\n${data}\r\n0\r\n\r\n`;

@@ -13,7 +13,7 @@ export interface RawUpstream {
   close(): Promise<void>;
 }
 
-export type Answer = (request: WireMessage, socket: Socket) => Buffer | string | undefined | Promise<Buffer | string | undefined>;
+type Answer = (request: WireMessage, socket: Socket) => Buffer | string | undefined | Promise<Buffer | string | undefined>;
 
 export interface UpstreamBehaviour {
   /** Called when the request is whole; what it returns is written. */

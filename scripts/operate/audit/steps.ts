@@ -13,7 +13,7 @@ export interface Audit {
   show<T extends Done>(done: Promise<T>): Promise<T>;
 }
 
-export interface Step {
+interface Step {
   title: string;
   /** Throws a sentence that says what is wrong; may return one that says why it was left out. */
   run(audit: Audit): Promise<string | undefined>;

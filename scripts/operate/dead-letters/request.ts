@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Letter } from './letter.ts';
 
-export const USAGE = `Usage: npm run dead-letters -- list [--limit N] [--after N] [FILTER] | show ID | replay ID|--all|FILTER | drop ID|--all|FILTER [--yes]
+const USAGE = `Usage: npm run dead-letters -- list [--limit N] [--after N] [FILTER] | show ID | replay ID|--all|FILTER | drop ID|--all|FILTER [--yes]
 FILTER: --kind KIND, --older-than 90s|30m|2h|7d, or both`;
 
 export interface Request {

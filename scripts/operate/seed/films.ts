@@ -8,9 +8,9 @@ export interface Film {
 }
 
 /** A row of `movies.json`: dirty on purpose, with numbers for titles and many columns left out. */
-export type Row = Record<string, string | number | null>;
+type Row = Record<string, string | number | null>;
 
-export interface Films {
+interface Films {
   films: Film[];
   untitled: number;
   /** Rows that would be the same film again. */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { percentile } from '../statistics.ts';
 
-export interface Load {
+interface Load {
   port: number;
   /** The bytes of the n-th request. */
   request: (n: number) => Buffer;

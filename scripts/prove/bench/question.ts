@@ -13,7 +13,7 @@ export interface Question {
   ask(bench: Bench): Promise<Result>;
 }
 
-export interface Bar {
+interface Bar {
   label: string;
   value: number;
   role: Role;

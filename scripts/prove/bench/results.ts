@@ -8,7 +8,7 @@ import { benchHome } from './contender.ts';
 import type { Result, Table, Target } from './question.ts';
 
 /** A result and how it came about. */
-export interface Record extends Result {
+interface Record extends Result {
   question: string;
   measuredAt: string;
   quick: boolean;

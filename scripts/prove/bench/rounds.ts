@@ -35,7 +35,7 @@ export const overHttp =
 
 const constant = (request: Buffer) => () => request;
 
-export interface Rounds {
+interface Rounds {
   rounds: number;
   seconds: number;
   /** Seconds of load before the first round, for the compiler to have seen the code. */

@@ -2,8 +2,8 @@ import { LINK_ACTIONS, type LinkAction } from '../../run/servers/relay.ts';
 import { createRandom, type Random } from '../random.ts';
 
 export const SERVICES = ['api_gateway', 'inventory_app', 'billing_app'] as const;
-export const SERVERS = ['broker', 'postgres'] as const;
-export const LINKS = [
+const SERVERS = ['broker', 'postgres'] as const;
+const LINKS = [
   'client-gateway',
   'gateway-broker',
   'gateway-inventory',
@@ -15,11 +15,11 @@ const SERVICE_ACTIONS = ['SIGKILL', 'SIGSTOP', 'SIGTERM', 'pm2 restart'] as cons
 const SERVER_ACTIONS = ['SIGKILL', 'SIGSTOP', 'restart'] as const;
 
 export type Service = (typeof SERVICES)[number];
-export type Server = (typeof SERVERS)[number];
+type Server = (typeof SERVERS)[number];
 export type Link = (typeof LINKS)[number];
 
 /** What breaks, and how. */
-export type Kind =
+type Kind =
   | { target: Service; action: (typeof SERVICE_ACTIONS)[number] }
   | { target: Server; action: (typeof SERVER_ACTIONS)[number] }
   | { target: Link; action: LinkAction };

@@ -12,7 +12,7 @@ import { openOrdersTable } from './rows.ts';
 import type { Stack } from './stack.ts';
 import { carryOut, type Disturbance } from './strike.ts';
 
-export interface ProofOptions {
+interface ProofOptions {
   seed: string;
   /** Orders at least: more are sent to see when service resumes after a fault. */
   orders: number;
@@ -21,12 +21,12 @@ export interface ProofOptions {
   onProgress(faultsDone: number): void;
 }
 
-export interface Period {
+interface Period {
   from: number;
   to: number;
 }
 
-export interface Aftermath {
+interface Aftermath {
   disturbances: Disturbance[];
   recovery: Recovery;
 }

@@ -12,7 +12,7 @@ import { Failure } from '../../run/terminal/failure.mjs';
 import { type Link, SERVICES, type Service } from './plan.ts';
 import { kill } from './processes.ts';
 
-export interface ServerControl {
+interface ServerControl {
   pid(): number;
   kill(): Promise<void>;
   stop(): Promise<void>;

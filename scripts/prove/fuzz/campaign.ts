@@ -19,7 +19,7 @@ export interface Failed {
   reply: Reply | undefined;
 }
 
-export interface Campaign {
+interface Campaign {
   port: number;
   operations: Operation[];
   seed: string;

@@ -41,7 +41,7 @@ export function exchange(port: number, bytes: Buffer, isHead: boolean, patience:
 }
 
 /** The first final answer in what came over a connection. */
-export function parseReply(received: Buffer, isHead: boolean): Reply | undefined {
+function parseReply(received: Buffer, isHead: boolean): Reply | undefined {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
   const [statusLine, ...lines] = received.toString('latin1', 0, headEnd).split('\r\n');

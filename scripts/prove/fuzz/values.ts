@@ -47,7 +47,7 @@ const TEXTS = [
 const NUMBERS = [0, -0, 1, -1, 0.1, 0.005, 1.999, 180.5, 2 ** 31 - 1, 2 ** 31, 2 ** 53, 9999999999.99, 1e10, 1e21, 1e308, -1e-7];
 
 /** JSON that `JSON.stringify` does not write; as a whole value. */
-export class Verbatim {
+class Verbatim {
   readonly text: string;
   constructor(text: string) {
     this.text = text;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-export interface Outcome {
+interface Outcome {
   status: number;
   output: string;
 }

@@ -77,7 +77,7 @@ export function requireUsable(environment: Environment): void {
 }
 
 /** What the stack of a home was started with. */
-export interface Saved {
+interface Saved {
   environment: Environment;
   /** The variables that were set for that start, and won over `.env`. They hold until the stack is stopped. */
   overrides: Environment;

@@ -6,7 +6,7 @@ import { type Environment, savedEnvironment } from './environment.ts';
 import { requireOwner } from './home.ts';
 import { services } from './services.ts';
 
-export interface Part {
+interface Part {
   name: string;
   address: string;
   /** Undefined when it does not run. */

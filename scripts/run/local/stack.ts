@@ -22,7 +22,7 @@ import { requireOwner } from './home.ts';
 import { othersTake, takenText, untilReady } from './readiness.ts';
 import { environmentOf, outdated, type Service, services } from './services.ts';
 
-export interface Running {
+interface Running {
   environment: Environment;
   /** Nothing had to be started. */
   wasComplete: boolean;

@@ -52,7 +52,7 @@ const paths = (home: string) => ({
   log: join(home, 'postgres', 'postgres.log'),
 });
 
-export interface PostgresOptions {
+interface PostgresOptions {
   home: string;
   /** The first port to try. */
   port: number;

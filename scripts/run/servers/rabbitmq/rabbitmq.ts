@@ -64,7 +64,7 @@ const paths = (home: string) => {
   };
 };
 
-export interface BrokerOptions {
+interface BrokerOptions {
   home: string;
   /** The first port to try. */
   port: number;
