@@ -29,10 +29,9 @@ set_option port "$port"
 systemctl --quiet enable postgresql
 if $changed; then
   say "listening on localhost:$port"
-  systemctl restart --no-block "$cluster"
-else
-  systemctl start --no-block "$cluster"
+  systemctl stop "$cluster" # waits: the old server must not be taken for the new one
 fi
+systemctl start --no-block "$cluster"
 wait_for_unit 600 "$cluster" /var/lib/postgresql pg_isready --quiet --host 127.0.0.1 --port "$port"
 
 # Passed as variables of the environment, because a command line can be seen by everybody.
