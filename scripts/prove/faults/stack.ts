@@ -4,9 +4,12 @@ import { type Environment, homeEnvironment } from '../../run/local/environment.t
 import { databases, migrate } from '../../run/servers/migrations.ts';
 import { findDaemon, restartApp, startApp, startDaemon } from '../../run/servers/pm2.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
-import { connect, ensureDatabases, findPostgres, type Postgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
+import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
+import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
+import { findPostgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
 import { isAlive, waitFor } from '../../run/servers/process.ts';
-import { type Broker, findBroker, startBroker, stopBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { findBroker, stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
+import { type Broker, startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { Relay } from '../../run/servers/relay.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { type Link, SERVICES, type Service } from './plan.ts';

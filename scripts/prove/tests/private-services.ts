@@ -6,9 +6,12 @@ import { checkout } from '../../run/checkout.mjs';
 import { markOf, withOwnPasswords } from '../../run/local/identity.ts';
 import { databases, migrate } from '../../run/servers/migrations.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
-import { connect, ensureDatabases, findPostgres, type Postgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
+import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
+import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
+import { findPostgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
 import { isAlive } from '../../run/servers/process.ts';
-import { startBroker, stopBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
+import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 
 /** What the tests get to know of the PostgreSQL and RabbitMQ of this run. */
 export interface Services {

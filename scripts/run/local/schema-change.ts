@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate, prisma } from '../servers/migrations.ts';
-import { connect, type Postgres } from '../servers/postgres/postgres.ts';
+import { connect, type Postgres } from '../servers/postgres/connection.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Environment } from './environment.ts';
 

@@ -1,7 +1,7 @@
 import { hasListener, holderOfPort } from '../servers/listeners.ts';
 import { listApps, pm2Home } from '../servers/pm2.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
-import { findBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { findBroker } from '../servers/rabbitmq/node-files.ts';
 import { type Environment, savedEnvironment } from './environment.ts';
 import { requireOwner } from './home.ts';
 import { services } from './services.ts';

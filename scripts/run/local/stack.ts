@@ -4,8 +4,10 @@ import { withLock } from '../servers/lock.mjs';
 import { databases, isMigrated, migrate } from '../servers/migrations.ts';
 import { type App, deleteApp, findDaemon, listApps, startApp, startDaemon, stopDaemon } from '../servers/pm2.ts';
 import { isFree } from '../servers/ports.ts';
-import { ensureDatabases, findPostgres, startPostgres } from '../servers/postgres/postgres.ts';
-import { findBroker, startBroker, stopBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { ensureDatabases } from '../servers/postgres/databases.ts';
+import { findPostgres, startPostgres } from '../servers/postgres/postgres.ts';
+import { findBroker, stopBroker } from '../servers/rabbitmq/node-files.ts';
+import { startBroker } from '../servers/rabbitmq/rabbitmq.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import {

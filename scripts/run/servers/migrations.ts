@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { checkout } from '../checkout.mjs';
 import { Failure } from '../terminal/failure.mjs';
-import { connect, type Postgres } from './postgres/postgres.ts';
+import { connect, type Postgres } from './postgres/connection.ts';
 import { privateHome } from './private-home.mjs';
 
 const run = promisify(execFile);

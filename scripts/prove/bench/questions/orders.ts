@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { anyFreePort } from '../../../run/servers/ports.ts';
-import { findBroker } from '../../../run/servers/rabbitmq/rabbitmq.ts';
+import { findBroker } from '../../../run/servers/rabbitmq/node-files.ts';
 import { percentile } from '../../statistics.ts';
 import { ORDER, purge } from '../broker.ts';
 import { benchHome, type Running, startPeer, startService, untilReady } from '../contender.ts';

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
+import { connect, type Postgres } from './connection.ts';
 
 const CREATE = new URL('./create-database.sql', import.meta.url);
 const ADOPT = new URL('./adopt-tables.sql', import.meta.url);
@@ -42,4 +43,33 @@ function statements(script: string, variables: Partial<Variables>): { sql: strin
       .replace(/:'(\w+)'/g, (_, name: keyof Variables) => pg.escapeLiteral(variables[name]!))
       .replace(/:"(\w+)"/g, (_, name: keyof Variables) => pg.escapeIdentifier(variables[name]!)),
   }));
+}
+
+/** macOS has no C.UTF-8. */
+const CTYPE = process.platform === 'darwin' ? 'en_US.UTF-8' : 'C.UTF-8';
+
+interface OwnedDatabase {
+  role: string;
+  password: string;
+  database: string;
+}
+
+/** Makes the roles and the databases that they own, or brings them up to date: what a former role owned becomes the new one's. */
+export async function ensureDatabases(server: Postgres, wanted: OwnedDatabase[]): Promise<void> {
+  const create = async () => {
+    for (const one of wanted) await using(server, 'postgres', (client) => createOwnedDatabase(client, { ...one, ctype: CTYPE }));
+  };
+  await create();
+  let moved = false;
+  for (const one of wanted) if (await using(server, one.database, (client) => adoptTables(client, one))) moved = true;
+  if (moved) await create(); // whose owner was the former role, the other database changed hands too
+}
+
+async function using<T>(server: Postgres, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await connect(server, database);
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
 }

@@ -1,0 +1,23 @@
+import pg from 'pg';
+
+/** A running PostgreSQL of ours. */
+export interface Postgres {
+  pid: number;
+  host: string;
+  port: number;
+  superuser: string;
+  password: string;
+  /** Ends sessions, writes everything out, leaves nothing to recover. */
+  stop(): Promise<void>;
+  /** As a crash would. */
+  kill(): Promise<void>;
+}
+
+/** A superuser's connection. */
+export async function connect(server: Postgres, database = 'postgres'): Promise<pg.Client> {
+  const { host, port, superuser: user, password } = server;
+  const client = new pg.Client({ host, port, user, password, database, connectionTimeoutMillis: 2000, query_timeout: 60_000 });
+  client.on('error', () => {}); // the query in hand reports it
+  await client.connect();
+  return client;
+}
