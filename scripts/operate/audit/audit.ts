@@ -4,8 +4,9 @@ import { parseArgs } from 'node:util';
 import { parse } from 'dotenv';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
+import type { Audit } from './audit-step.ts';
 import { localTarget } from './local-target.ts';
-import { type Audit, auditSteps } from './steps.ts';
+import { auditSteps } from './steps.ts';
 import type { Done, Target } from './target.ts';
 import { vagrantTarget } from './vagrant-target.ts';
 

@@ -4,8 +4,9 @@ import { createRandom } from '../random.ts';
 import { createClients } from './clients.ts';
 import { connectGateway } from './gateway.ts';
 import { type Balance, balance } from './ledger.ts';
-import { type Answer, orders, type SentOrder } from './orders.ts';
+import { type Answer, type Order, orders, type SentOrder } from './orders.ts';
 import { nameOf, planStrikes, type Strike } from './plan.ts';
+import { createPoisoner } from './poisoner.ts';
 import { openQueues, type Queues } from './queues.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import { openOrdersTable } from './rows.ts';
@@ -54,76 +55,98 @@ const AFTERWARDS = 1000;
 export async function prove(stack: Stack, options: ProofOptions): Promise<Proof> {
   const { seed, signal } = options;
   const source = orders(seed);
-  const random = createRandom(`flow ${seed}`);
-  const nextOrder = () => source.next().value;
   const giveUp = new AbortController();
   const gateway = connectGateway(stack.links['client-gateway'].port);
   const clients = createClients(gateway, AbortSignal.any([signal, giveUp.signal]));
   const table = openOrdersTable(stack);
   const queues = openQueues(stack);
-  const poison = createPoisoner(queues);
+  const scene: Scene = { stack, clients, table, queues, poison: createPoisoner(queues), nextOrder: () => source.next().value };
   const stalls = watchStalls();
 
   try {
-    const strikes: Aftermath[] = [];
-    const plan = planStrikes(seed, options.faults);
-    let ordersLeft = options.orders;
-    for (const [index, strike] of plan.entries()) {
-      const portion = Math.round(ordersLeft / (plan.length - index));
-      ordersLeft -= portion;
-      const length = strike.pause + lengthOf(strike);
-      const flow = Promise.all(
-        Array.from({ length: portion }, async (_, number) => {
-          await sleep(random.between(0, length + AFTERWARDS), undefined, { signal });
-          clients.place(nextOrder());
-          if (number % ORDERS_PER_SEARCH === 0) clients.searchFilms();
-        }),
-      );
-      flow.catch(() => {}); // awaited below; it may be aborted before
-      await sleep(strike.pause, undefined, { signal });
-      poison.put();
-      const disturbances = await carryOut(strike, stack, signal);
-      const recovery = await measureRecovery({ clients, nextOrder, table, signal });
-      await flow;
-      strikes.push({ disturbances, recovery });
-      options.onProgress(strikes.reduce((sum, { disturbances }) => sum + disturbances.length, 0));
-    }
-    for (let left = plan.length > 0 ? 0 : options.orders; left > 0; left--) clients.place(nextOrder());
-
+    const strikes = await strikeAll(scene, options);
     const deadline = setTimeout(() => giveUp.abort(), LAST_RETRIES);
     await clients.idle();
     clearTimeout(deadline);
     signal.throwIfAborted();
-
-    const answered = Date.now();
-    let queued = Number.NaN;
-    await waitFor(DRAIN, async () => {
-      signal.throwIfAborted();
-      queued = await queues.waiting();
-      return queued === 0;
-    });
-    const drained = Date.now() - answered;
-    const { wrong, outcomes } = balance({
-      orders: clients.orders,
-      rows: await table.all(),
-      queued,
-      deadLetters: await queues.deadLetters(),
-      poison: await poison.sent(),
-    });
+    const { wrong, ...books } = await balanceAll(scene, signal);
     return {
       wrong: [...strikes.flatMap(outOfService), ...wrong],
-      outcomes,
+      ...books,
       sent: clients.orders,
       films: clients.films,
       strikes,
       stalls: stalls.seen,
-      drained,
     };
   } finally {
     stalls.stop();
     await table.close();
     await gateway.close();
   }
+}
+
+/** What a proof works with. */
+interface Scene {
+  stack: Stack;
+  clients: ReturnType<typeof createClients>;
+  table: ReturnType<typeof openOrdersTable>;
+  queues: Queues;
+  poison: ReturnType<typeof createPoisoner>;
+  nextOrder(): Order;
+}
+
+/** Places all orders, spread over the strikes. */
+async function strikeAll({ stack, clients, table, poison, nextOrder }: Scene, options: ProofOptions): Promise<Aftermath[]> {
+  const { seed, signal } = options;
+  const random = createRandom(`flow ${seed}`);
+  const plan = planStrikes(seed, options.faults);
+  const strikes: Aftermath[] = [];
+  let ordersLeft = options.orders;
+  for (const [index, strike] of plan.entries()) {
+    const portion = Math.round(ordersLeft / (plan.length - index));
+    ordersLeft -= portion;
+    const length = strike.pause + lengthOf(strike);
+    const flow = Promise.all(
+      Array.from({ length: portion }, async (_, number) => {
+        await sleep(random.between(0, length + AFTERWARDS), undefined, { signal });
+        clients.place(nextOrder());
+        if (number % ORDERS_PER_SEARCH === 0) clients.searchFilms();
+      }),
+    );
+    flow.catch(() => {}); // awaited below; it may be aborted before
+    await sleep(strike.pause, undefined, { signal });
+    poison.put();
+    const disturbances = await carryOut(strike, stack, signal);
+    const recovery = await measureRecovery({ clients, nextOrder, table, signal });
+    await flow;
+    strikes.push({ disturbances, recovery });
+    options.onProgress(strikes.reduce((sum, { disturbances }) => sum + disturbances.length, 0));
+  }
+  for (; ordersLeft > 0; ordersLeft--) clients.place(nextOrder());
+  return strikes;
+}
+
+/** Waits until billing has emptied the queue, and compares. */
+async function balanceAll(
+  { clients, table, queues, poison }: Scene,
+  signal: AbortSignal,
+): Promise<Balance & { drained: number }> {
+  const answered = Date.now();
+  let queued = Number.NaN;
+  await waitFor(DRAIN, async () => {
+    signal.throwIfAborted();
+    queued = await queues.waiting();
+    return queued === 0;
+  });
+  const drained = Date.now() - answered;
+  const books = balance({
+    orders: clients.orders,
+    rows: await table.all(),
+    queued,
+    deadLetters: await queues.deadLetters(),
+    poison: await poison.sent(),
+  });
+  return { ...books, drained };
 }
 
 /** Milliseconds, as planned. */
@@ -151,21 +174,4 @@ function watchStalls() {
     last = now;
   }, step);
   return { seen, stop: () => clearInterval(timer) };
-}
-
-/** Puts messages into the queue that can never be an order, now and then. */
-function createPoisoner(queues: Queues) {
-  const contents = new Map<string, Promise<boolean>>();
-  return {
-    put(): void {
-      const number = contents.size + 1;
-      const content = number % 2 === 0 ? `poison ${number}, not JSON` : JSON.stringify({ poison: number });
-      contents.set(content, queues.put(content));
-    },
-    /** The contents, and whether the broker confirmed each. */
-    async sent(): Promise<Map<string, boolean>> {
-      const confirmed = await Promise.all(contents.values());
-      return new Map([...contents.keys()].map((content, index) => [content, confirmed[index]!]));
-    },
-  };
 }

@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { anyFreePort } from '../../../run/servers/ports.ts';
+import { median } from '../../statistics.ts';
+import { memory, resetPeak } from '../../usage.ts';
+import { answers, startService, untilReady } from '../contender.ts';
+import { databaseOf, withDatabase } from '../database.ts';
+import type { Bench } from '../question.ts';
+
+/** Clients of each unpleasant kind. */
+export const CROWD = 20;
+
+/** Times are milliseconds, memory is bytes above what the process held before. */
+export interface Size {
+  films: number;
+  search: number;
+  byId: number;
+  firstByte: number;
+  wholeList: number;
+  listMemory: number;
+  leaving: Crowd;
+  slow: Crowd;
+}
+
+export interface Crowd {
+  memory: number;
+  /** Queries that still run in the database a second after the clients left. */
+  queries: number;
+}
+
+/** What a fresh inventory process takes to serve a catalogue of that size. */
+export async function measureSize({ quick, environment }: Bench, films: number): Promise<Size> {
+  const port = await anyFreePort();
+  const running = startService('inventory-app', { ...environment, INVENTORY_PORT: String(port) });
+  const url = `http://127.0.0.1:${port}/api/movies`;
+  try {
+    await untilReady('inventory', running, () => answers(`${url}/1`));
+    const repeat = async (times: number, work: (n: number) => Promise<number>) => {
+      const values: number[] = [];
+      for (let n = 0; n < times; n++) values.push(await work(n));
+      return median(values.slice(Math.floor(times / 3))); // the first ones warm up
+    };
+    const many = quick ? 30 : 90;
+    const search = await repeat(many, () => timeToRead(`${url}?title=zanzibar`));
+    const byId = await repeat(many, (n) => timeToRead(`${url}/${1 + ((n * 7919) % films)}`));
+
+    const firstByte = await repeat(many, () => timeToFirstByte(url));
+    const { now } = memory(running.pid);
+    resetPeak(running.pid);
+    const wholeList = await repeat(3, () => timeToRead(url));
+    const listMemory = memory(running.pid).peak - now;
+
+    const crowd = async (come: () => Promise<unknown>): Promise<Crowd> => {
+      resetPeak(running.pid);
+      const before = memory(running.pid).now;
+      await come();
+      await sleep(1000);
+      return { memory: memory(running.pid).peak - before, queries: await runningQueries(environment) };
+    };
+    return {
+      films,
+      search,
+      byId,
+      firstByte,
+      wholeList,
+      listMemory,
+      leaving: await crowd(async () => {
+        await Promise.all(Array.from({ length: CROWD }, async () => (await open(url)).destroy()));
+      }),
+      slow: await crowd(async () => {
+        const answers = await Promise.all(Array.from({ length: CROWD }, () => open(url)));
+        await sleep(2000);
+        for (const answer of answers) answer.destroy();
+      }),
+    };
+  } finally {
+    await running.stop();
+  }
+}
+
+/** An answer whose first bytes have come, and of which nothing is read. */
+function open(url: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: false }, (answer) => {
+      answer.on('error', () => {}); // we leave
+      resolve(answer);
+    }).on('error', reject);
+  });
+}
+
+/** Milliseconds until the first byte of the body. The rest is not waited for. */
+async function timeToFirstByte(url: string): Promise<number> {
+  const began = performance.now();
+  const answer = await open(url);
+  await once(answer, 'data');
+  const time = performance.now() - began;
+  answer.destroy();
+  await sleep(50); // what the service still does for this client is not the next one's delay
+  return time;
+}
+
+/** Milliseconds until the last byte. */
+async function timeToRead(url: string): Promise<number> {
+  const began = performance.now();
+  const answer = await open(url);
+  answer.resume();
+  await once(answer, 'end');
+  return performance.now() - began;
+}
+
+const runningQueries = (environment: Bench['environment']) =>
+  withDatabase(databaseOf(environment, 'MOVIES_DB'), async (client) => {
+    const { rows } = await client.query<{ count: string }>(
+      `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    return Number(rows[0]!.count);
+  });
