@@ -13,12 +13,12 @@ interface Variables {
 }
 
 /** Runs `create-database.sql` over an open superuser connection, for computers that have no psql. */
-export async function createOwnedDatabase(superuser: pg.Client, variables: Variables): Promise<void> {
+async function createOwnedDatabase(superuser: pg.Client, variables: Variables): Promise<void> {
   await runScript(superuser, CREATE, variables);
 }
 
 /** Runs `adopt-tables.sql` over a superuser's connection to that database. Gives true when something got another owner. */
-export async function adoptTables(superuser: pg.Client, variables: Pick<Variables, 'role'>): Promise<boolean> {
+async function adoptTables(superuser: pg.Client, variables: Pick<Variables, 'role'>): Promise<boolean> {
   return (await runScript(superuser, ADOPT, variables)) > 0;
 }
 
