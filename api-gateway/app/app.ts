@@ -31,7 +31,7 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
   app.use(admission(limits.requestsInFlight));
   // Before any body parser: it forwards the bytes as they come.
   app.use(
-    moviesProxy({
+    moviesProxy(config.inventory.origin, {
       inventory,
       timeout: config.inventory.timeout,
       maxBody: limits.bodyBytes,

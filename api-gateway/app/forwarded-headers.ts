@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Trace } from './tracing.ts';
 
+/** Header fields as undici read them: names and values in turn. Its types allow other forms, which only a mock gives. */
+export type RawFields = readonly Buffer[];
+
 /**
  * Header fields that concern one connection only and are never forwarded (RFC 9110, section 7.6.1), with `Expect`, which
  * Node answers itself. The fields that `Connection` lists go the same way. The whole list: docs/gateway.md.
@@ -54,7 +57,7 @@ export function requestHeaders(req: IncomingMessage, trace: Trace): string[] {
  * Inventory's header as it came, without the fields of the connection, and with the request id at the end.
  * `Trailer` stays only where trailers can follow; Node refuses it elsewhere.
  */
-export function responseHeaders(raw: readonly Buffer[], trace: Trace, trailersPossible: boolean): string[] {
+export function responseHeaders(raw: RawFields, trace: Trace, trailersPossible: boolean): string[] {
   const headers: string[] = [];
   let listed: Set<string> | undefined;
   let chunked = false;
@@ -93,7 +96,7 @@ function both(vary: string, own: string): string {
 }
 
 /** Raw fields as a list of pairs. */
-export function fieldPairs(raw: readonly Buffer[]): [string, string][] {
+export function fieldPairs(raw: RawFields): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 0; i < raw.length; i += 2) pairs.push([raw[i]!.toString('latin1'), raw[i + 1]!.toString('latin1')]);
   return pairs;

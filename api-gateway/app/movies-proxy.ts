@@ -1,56 +1,53 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import proxies from 'koa-proxies';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
-import type { Trace } from './tracing.ts';
 
-/** http-proxy's own way to a server: a list of passes, each of which may end the list by returning true. */
-interface HttpProxy {
-  webPasses: unknown[];
-  before(type: 'web', name: string, pass: Pass): void;
-}
-type Pass = (req: IncomingMessage, res: ServerResponse, options: { exchange?: Exchange }) => boolean;
+/** Everything at and below `/api/movies`, in a target and in a path alike. */
+const MOVIES = /^\/api\/movies(?=[/?]|$)/;
 
-/**
- * Ends http-proxy's list before it begins. Its own passes open a connection for each request; with kept connections they
- * rewrite a chunked DELETE to `Content-Length: 0` and still send its body, which inventory would then take for a second
- * request; and they leave clients hanging when inventory dies. See docs/decisions/movies-proxy.md.
- */
-const exchangePass: Pass = (_req, _res, { exchange }) => {
-  exchange?.start();
-  return exchange !== undefined;
-};
+export const isMoviesTarget = (target: string) => MOVIES.test(target);
 
-/** Everything at and below `/api/movies` goes to inventory; the rest is passed on. */
-export function moviesProxy(options: ExchangeOptions): Middleware {
-  const { proxy } = proxies as unknown as { proxy: HttpProxy };
-  if (!proxy.webPasses.includes(exchangePass)) proxy.before('web', 'deleteLength', exchangePass);
-
-  // koa-proxies would decode the path to match it; a pattern without groups leaves every byte alone.
-  const forward = proxies(/^/ as unknown as string, (_params: unknown, { exchange }) => ({
-    target: {} as never, // only has to be there: the exchange knows its way
+/** Everything at and below `/api/movies` goes to inventory, at `origin`; the rest is passed on. */
+export function moviesProxy(origin: string, options: ExchangeOptions): Middleware {
+  forwardByExchange();
+  // Where the exchange's pool goes. Parsed here, because http-proxy parses a text anew for each request; koa-proxies' types know no other.
+  const target = new URL(origin) as unknown as string;
+  const forward = proxies(MOVIES, (_params, { exchange }) => ({
+    target,
+    changeOrigin: false, // inventory sees the Host that the client asked for
     exchange,
   }));
 
   return async (ctx, next) => {
     const { req, res } = ctx;
-    if (!isMoviesTarget(req.url ?? '')) return next();
-    ctx.respond = false;
-    const exchange = new Exchange(req, res, ctx.state.trace as Trace, options);
-    forward({ req, res: NO_EVENTS, path: '/', exchange } as never, next).catch((error: Error) => {
+    const path = req.url ?? '';
+    if (!isMoviesTarget(path)) return next();
+    ctx.respond = false; // the exchange answers, and koa-proxies does not learn when
+    const exchange = new Exchange(req, res, ctx.state.trace, options);
+    forward({ req, res: UNWATCHED, path, exchange } as unknown as Context, next).catch((error: Error) => {
       options.log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
       res.destroy();
     });
   };
 }
 
-/** koa-proxies makes an error, with a stack, of every answer that closes, whole or not: it sees no events. */
-const NO_EVENTS = { on() {} };
+/** Instead of the answer: koa-proxies would make an error with a stack whenever one closes, whole or not, at a fifth of all CPU. */
+const UNWATCHED = { on() {} };
 
-const PREFIX = '/api/movies';
+type Pass = (req: IncomingMessage, res: ServerResponse, options: { exchange?: Exchange }) => boolean;
 
-export function isMoviesTarget(target: string): boolean {
-  if (!target.startsWith(PREFIX)) return false;
-  const after = target[PREFIX.length];
-  return after === undefined || after === '/' || after === '?';
+/**
+ * The cure. http-proxy forwards in passes, one after the other, until one returns true. Ours comes first and is the last:
+ * the others open a connection for each request; with kept connections they rewrite a chunked DELETE to `Content-Length: 0`
+ * and still send its body, which inventory would take for a second request; and they leave clients hanging when inventory
+ * dies. See docs/decisions/movies-proxy.md.
+ */
+function forwardByExchange(): void {
+  // koa-proxies exports http-proxy's server, which has `before`; the types of both are silent about it.
+  const { proxy } = proxies as unknown as { proxy: { before(type: 'web', name: string, pass: Pass): void } };
+  proxy.before('web', 'deleteLength', (_req, _res, { exchange }) => {
+    exchange?.start();
+    return exchange !== undefined;
+  });
 }

@@ -1,8 +1,8 @@
 import { ORDERS_EXCHANGE } from '@crud-master/messaging/exchanges';
 import type { Logger } from '@crud-master/plumbing/log';
-import { problem } from '@crud-master/plumbing/problem';
-import type { ConfirmChannel } from 'amqplib/callback_api';
+import type { ConfirmChannel, Options } from 'amqplib/callback_api';
 import type { BrokerLink } from './broker.ts';
+import { orderProblems } from './order-problems.ts';
 import type { Trace } from './tracing.ts';
 
 export interface OrderMessage {
@@ -62,7 +62,7 @@ export class Publisher {
     );
   }
 
-  publish: PublishOrder = ({ id, content, trace }) =>
+  publish: PublishOrder = (message) =>
     new Promise((resolve, reject) => {
       const { channel } = this.#link;
       const refusal = this.#refusal();
@@ -78,31 +78,16 @@ export class Publisher {
         },
       };
       const deadline = setTimeout(() => this.#passDeadline(waiting, channel), this.#options.publishTimeout);
+      const { id, content } = message;
       this.#add(id, waiting);
-
-      const confirmed = (error: Error | null) => {
-        this.#remove(id, waiting);
-        if (!error) waiting.settle(waiting.returned ? problems.missing() : undefined);
-        else waiting.settle(error.message === 'message nacked' ? problems.full() : problems.unknown());
-      };
       try {
-        channel.publish(
-          ORDERS_EXCHANGE,
-          this.#options.queue,
-          content,
-          {
-            messageId: id,
-            contentType: 'application/json',
-            persistent: true,
-            mandatory: true, // an order that reaches no queue comes back, and is not answered 200
-            timestamp: Math.floor(Date.now() / 1000),
-            headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
-          },
-          confirmed,
-        );
+        channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message), (error) => {
+          this.#remove(id, waiting);
+          waiting.settle(outcome(waiting, error));
+        });
       } catch {
         this.#remove(id, waiting); // the channel is closing: nothing was sent
-        waiting.settle(problems.unreachable());
+        waiting.settle(orderProblems.unreachable());
       }
     });
 
@@ -115,17 +100,17 @@ export class Publisher {
   }
 
   #refusal(): Error | undefined {
-    if (this.#closing) return problems.unreachable();
-    if (this.#link.obstacle) return problems[this.#link.obstacle]();
-    if (this.#overdue > 0) return problems.silent();
-    if (this.#inFlight >= this.#options.maxInFlight) return problems.overloaded();
+    if (this.#closing) return orderProblems.unreachable();
+    if (this.#link.obstacle) return orderProblems[this.#link.obstacle]();
+    if (this.#overdue > 0) return orderProblems.silent();
+    if (this.#inFlight >= this.#options.maxInFlight) return orderProblems.overloaded();
     return undefined;
   }
 
   #passDeadline(waiting: Waiting, channel: ConfirmChannel): void {
     waiting.overdue = true;
     this.#overdue++;
-    waiting.settle(problems.unknown());
+    waiting.settle(orderProblems.unknown());
     if (this.#overdue > 1) return;
     this.#log.warn({ after_ms: this.#options.publishTimeout }, 'broker does not confirm, refusing orders until it does');
     setTimeout(() => {
@@ -149,40 +134,17 @@ export class Publisher {
   }
 }
 
-const unavailable = (kind: string, detail: string) => problem(503, { kind, detail, headers: { 'Retry-After': '1' } });
-const refused = (kind: string, detail: string) => Object.assign(unavailable(kind, detail), { notTaken: true });
+const publication = ({ id, trace }: OrderMessage): Options.Publish => ({
+  messageId: id,
+  contentType: 'application/json',
+  persistent: true,
+  mandatory: true, // an order that reaches no queue comes back, and is not answered 200
+  timestamp: Math.floor(Date.now() / 1000),
+  headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
+});
 
-const problems = {
-  unreachable: () =>
-    refused(
-      'broker-unreachable',
-      'Orders cannot be taken at the moment: the message broker is not connected. This order was not taken. Try again in a second.',
-    ),
-  silent: () =>
-    refused(
-      'broker-unreachable',
-      'Orders cannot be taken at the moment: the message broker does not answer. This order was not taken. Try again in a second.',
-    ),
-  blocked: () =>
-    refused(
-      'broker-blocked',
-      'Orders cannot be taken at the moment: the message broker is out of memory or disk. This order was not taken. Try again later.',
-    ),
-  refused: () =>
-    refused(
-      'broker-refused',
-      'Orders cannot be taken at the moment: the message broker does not allow this gateway to publish them. This order was not taken. Tell the operator, and try again later.',
-    ),
-  full: () => refused('queue-full', 'The order queue is full. This order was not taken. Try again later.'),
-  missing: () =>
-    refused(
-      'queue-missing',
-      'The order queue does not exist at the moment. This order was not taken. Try again in a few seconds.',
-    ),
-  overloaded: () => refused('overloaded', 'Too many orders are under way. This order was not taken. Try again in a second.'),
-  unknown: () =>
-    unavailable(
-      'outcome-unknown',
-      'The message broker did not say whether it took this order. Send it again with the same Idempotency-Key: it will be stored once. Without such a key, see whether it was stored first.',
-    ),
-};
+/** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well. */
+function outcome({ returned }: Waiting, error: Error | null): Error | undefined {
+  if (!error) return returned ? orderProblems.missing() : undefined;
+  return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown(); // amqplib's words: the error has no code
+}
