@@ -57,10 +57,7 @@ export class Connection {
 
   add(turn: Turn): void {
     if (this.#over) return;
-    if (!this.#current && !this.#rules.held) {
-      this.#begin(turn);
-      return;
-    }
+    if (!this.#current && !this.#rules.held) return void this.#begin(turn);
     this.#waiting.push(turn);
     this.#rules.waiting++;
     if (this.#rules.waiting > this.#rules.maxWaiting) this.socket.destroy();

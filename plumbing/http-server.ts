@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type Rules } from './connection.ts';
+import { type Connections, giveNotice, untilClosed } from './graceful-stop.ts';
 import { listenOn } from './listening.ts';
 import type { Logger } from './log.ts';
 import { refuse, unreadable } from './refusal.ts';
@@ -29,31 +29,19 @@ export interface HttpServer {
   listen(port: number, hosts: string[]): Promise<AddressInfo[]>;
   /** Connections that are open. */
   connections(): number;
-  /** Tells the clients, stops listening, answers what is under way, and resolves when every connection is closed. */
+  /** Tells the clients that it ends, answers what is under way, stops listening, and resolves when every connection is closed. */
   close(): Promise<void>;
   /** Cuts every connection and stops listening. */
   destroy(): Promise<void>;
 }
 
-/** Milliseconds between two looks at the answers that nobody reads. */
+/** Milliseconds between two looks for answers that nobody reads. */
 const SWEEP = 500;
 
 /** Requests that may wait behind others, on all connections together: some 40 MB. A connection that adds one more is cut. */
 const MAX_WAITING = 10_000;
 
-/** Milliseconds in which a busy client comes by, and learns that its connection ends. */
-const NOTICE = 1000;
-
-/**
- * Milliseconds in which every busy client comes to wait for an answer, so that none is just connecting when the server
- * stops listening: the kernel resets connections that it has accepted and the server has not.
- */
-const HOLD = 50;
-
-/** Milliseconds that a stop gives to what is under way. */
-const FINISH = 10_000;
-
-/** A server that answers also what never becomes a request with problem details. See docs/gateway.md, "Connections". */
+/** A server that answers with problem details also what never becomes a request. See docs/gateway.md, "Connections". */
 export function createHttpServer(listener: RequestListener, options: HttpServerOptions): HttpServer {
   const open: Connections = new Map();
   const rules = createRules(listener, options);
@@ -67,13 +55,7 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     if (open.size > options.connections)
       connection.fail({ status: 503, kind: 'overloaded', detail: 'Too many connections are open. Try again in a second.' });
   };
-  const sweep = setInterval(() => {
-    for (const [socket, connection] of open) {
-      if (!connection.reader.isStalled(options.idleReaderTimeout)) continue;
-      options.log.info({ client: socket.remoteAddress }, 'client stopped reading, cut off');
-      socket.destroy();
-    }
-  }, SWEEP).unref();
+  const sweep = sweepReaders(open, options);
   const stop = () => {
     clearInterval(sweep);
     return Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
@@ -100,26 +82,15 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
   };
 }
 
-type Connections = Map<Socket, Connection>;
-
-async function giveNotice(open: Connections, rules: Rules): Promise<void> {
-  rules.ending = true;
-  if (open.size === 0) return;
-  for (const connection of open.values()) connection.announceEnd();
-  await sleep(NOTICE);
-  rules.held = true;
-  await sleep(HOLD);
-}
-
-async function untilClosed(open: Connections): Promise<void> {
-  for (const connection of open.values()) connection.resume();
-  const end = performance.now() + FINISH;
-  for (; open.size > 0; await sleep(20)) {
+/** Cuts off the clients that leave an answer unread, until it is cleared. */
+function sweepReaders(open: Connections, { idleReaderTimeout, log }: HttpServerOptions): NodeJS.Timeout {
+  return setInterval(() => {
     for (const [socket, connection] of open) {
-      if (performance.now() > end) socket.destroy();
-      else if (connection.isIdle(NOTICE)) socket.destroySoon();
+      if (!connection.reader.isStalled(idleReaderTimeout)) continue;
+      log.info({ client: socket.remoteAddress }, 'client stopped reading, cut off');
+      socket.destroy();
     }
-  }
+  }, SWEEP).unref();
 }
 
 function createRules(listener: RequestListener, options: HttpServerOptions): Rules {

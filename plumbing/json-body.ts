@@ -34,7 +34,7 @@ export function jsonBody(limit: number): Middleware {
     requireJson(ctx);
     ctx.request.body = undefined;
     await read(ctx, async () => {});
-    ctx.request.body = parse(ctx.request.rawBody as unknown as Buffer);
+    ctx.request.body = parse(ctx.request.rawBody as unknown as Buffer); // a Buffer by `encoding: null`, which its types do not know
     await next();
   };
 }

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 
 /**
- * Stops reading from the socket of an HTTP server for as long as that is wanted. Node starts to read again when a
- * 'resume' is emitted, also one from before the pause: so we pause when none can be on its way, and once more when
- * `start` is called although the socket believes that it is paused.
+ * Stops reading from the socket of an HTTP server for as long as that is wanted.
+ *
+ * Node's server reads again when the socket emits 'resume', and it emits that a moment after `resume()`, so perhaps after our
+ * `pause()`. So we pause in a moment of our own, when no 'resume' can follow. When more requests come although the socket says
+ * that it is paused, it is not: then we resume it and pause it once more.
  */
 export class Pausing {
   readonly #socket: Socket;

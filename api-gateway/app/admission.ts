@@ -1,12 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import { problem } from '@crud-master/plumbing/problem';
-import type { Context, Middleware } from 'koa';
+import type { Middleware } from 'koa';
 
-/** Refuses what could be read in two ways or only a forward proxy could serve, and what comes while too much is under way. */
+/**
+ * Lets a request in, or refuses it: with 400 when two servers could read it differently, or when it is meant for a forward
+ * proxy (docs/gateway.md, "What is refused"); with 503 when `maxRequestsInFlight` requests wait for their answers already.
+ */
 export function admission(maxRequestsInFlight: number): Middleware {
   let inFlight = 0;
   return (ctx, next) => {
-    const wrong = malformation(ctx);
-    if (wrong) throw problem(400, { kind: 'bad-request', detail: wrong, headers: { Connection: 'close' } });
+    const fault = faultOf(ctx.req);
+    if (fault) throw problem(400, { kind: 'bad-request', detail: fault, headers: { Connection: 'close' } });
     if (inFlight >= maxRequestsInFlight) {
       throw problem(503, {
         kind: 'overloaded',
@@ -23,7 +27,8 @@ export function admission(maxRequestsInFlight: number): Middleware {
 /** RFC 9110, section 7.2: a name or an address, and perhaps a port (RFC 3986, section 3.2.2). */
 const HOST = /^(?:\[[0-9A-Za-z:.%_~-]+\]|[\w.~%!$&'()*+,;=-]*)(?::\d*)?$/;
 
-function malformation({ req }: Context): string | undefined {
+/** What is wrong with the request, for the client to read. */
+function faultOf(req: IncomingMessage): string | undefined {
   if (!req.url?.startsWith('/')) return 'The request target must be a path that begins with "/".';
   if (req.url.includes('#')) return 'The request target must not have a "#": write %23 for one in a name.';
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') return 'The HTTP version must be 1.1 or 1.0.';
@@ -36,7 +41,7 @@ function malformation({ req }: Context): string | undefined {
   return undefined;
 }
 
-/** Node's parsed header keeps only the first. */
+/** Of all fields as they came: `req.headers` keeps the first Host only. */
 function countHosts(rawHeaders: string[]): number {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -4,7 +4,7 @@ import { problems } from '@crud-master/plumbing/problem';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
 import { admission } from './admission.ts';
-import { billingRoutes } from './billing.ts';
+import { billingRouter } from './billing-route.ts';
 import type { Config } from './config.ts';
 import { cors } from './cors.ts';
 import { moviesProxy } from './movies-proxy.ts';
@@ -21,6 +21,7 @@ export interface AppParts {
 
 export function createApp({ log, inventory, publish, config }: AppParts): Koa {
   const { limits } = config;
+  const billing = billingRouter(publish, limits.orderBytes);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
   app.use(tracing());
@@ -34,10 +35,15 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
     moviesProxy(config.inventory.origin, {
       inventory,
       timeout: config.inventory.timeout,
-      maxBody: limits.bodyBytes,
+      bodyLimit: limits.bodyBytes,
       log,
     }),
   );
-  app.use(billingRoutes(publish, limits.orderBytes));
+  app.use((ctx, next) => {
+    ctx.set('X-Request-Id', ctx.state.requestId); // the answers of inventory got it on their way
+    return next();
+  });
+  app.use(billing.routes());
+  app.use(billing.allowedMethods());
   return app;
 }

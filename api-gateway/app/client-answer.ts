@@ -1,69 +1,48 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
-import { besideOwn, fieldPairs, type RawFields, responseHeaders } from './forwarded-headers.ts';
+import { besideOwn, type RawFields, responseHeaders } from './forwarded-headers.ts';
+import type { InventoryProblem } from './inventory-problems.ts';
 import type { Trace } from './tracing.ts';
 
-/** What the client gets: inventory's answer as it came, or one of our own. */
-export class ClientAnswer {
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
-  readonly #trace: Trace;
+/** A client with a request for inventory. */
+export interface Client {
+  req: IncomingMessage;
+  res: ServerResponse;
+  trace: Trace;
+}
 
-  constructor(req: IncomingMessage, res: ServerResponse, trace: Trace) {
-    this.#req = req;
-    this.#res = res;
-    this.#trace = trace;
-  }
+/** Passes an informational answer on. 100 is Node's own answer to `Expect`, and 101 never comes, as `Upgrade` is not forwarded. */
+export function inform({ req, res }: Client, status: number, headers: NodeJS.Dict<string | string[]>): void {
+  if (req.httpVersion !== '1.1') return;
+  if (status === 102) res.writeProcessing();
+  if (status === 103 && headers.link) res.writeEarlyHints(headers as Record<string, string | string[]>);
+}
 
-  get hasBegun(): boolean {
-    return this.#res.headersSent;
-  }
+/** Passes on how inventory's answer begins. */
+export function beginAnswer({ req, res, trace }: Client, status: number, reason: string, fields: RawFields): void {
+  const hasBody = req.method !== 'HEAD' && status !== 204 && status !== 304;
+  const headers = responseHeaders(fields, trace, hasBody && req.httpVersion === '1.1');
+  res.sendDate = false;
+  res.writeHead(status, reasonBytes(reason), besideOwn(headers, res));
+}
 
-  /** An informational answer. 100 is Node's own answer to `Expect`, and 101 never comes, as `Upgrade` is not forwarded. */
-  inform(status: number, headers: Record<string, string | string[] | undefined>): void {
-    if (this.#req.httpVersion !== '1.1') return;
-    if (status === 102) this.#res.writeProcessing();
-    if (status === 103 && headers.link) this.#res.writeEarlyHints(headers as Record<string, string | string[]>);
-  }
+/** The whole answer, as problem details. Nothing may have been sent before. */
+export function answerProblem({ req, res, trace }: Client, { status, kind, detail }: InventoryProblem): void {
+  const body = problemBody(status, { kind, detail });
+  res.sendDate = true;
+  res.writeHead(status, {
+    ...(status === 503 && { 'Retry-After': '1' }),
+    'Content-Type': PROBLEM_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    'X-Request-Id': trace.requestId,
+  });
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
 
-  begin(status: number, reason: string, fields: RawFields): void {
-    const { method, httpVersion } = this.#req;
-    const hasBody = method !== 'HEAD' && status !== 204 && status !== 304;
-    const headers = responseHeaders(fields, this.#trace, hasBody && httpVersion === '1.1');
-    this.#res.sendDate = false;
-    this.#res.writeHead(status, reasonBytes(reason), besideOwn(headers, this.#res));
-  }
-
-  /** False when the client is slow: then `drained` is called once it has read what there is. */
-  write(chunk: Buffer, drained: () => void): boolean {
-    if (this.#res.write(chunk)) return true;
-    this.#res.once('drain', drained); // or never: the server cuts off who does not read
-    return false;
-  }
-
-  end(trailers: RawFields): void {
-    if (trailers.length > 0) this.#res.addTrailers(fieldPairs(trailers));
-    this.#res.end();
-  }
-
-  /** The whole answer, as problem details. Nothing may have been sent before. */
-  problem(status: number, kind: string, detail: string): void {
-    const body = problemBody(status, { kind, detail });
-    this.#res.sendDate = true;
-    this.#res.writeHead(status, {
-      ...(status === 503 && { 'Retry-After': '1' }),
-      'Content-Type': PROBLEM_TYPE,
-      'Content-Length': Buffer.byteLength(body),
-      'X-Request-Id': this.#trace.requestId,
-    });
-    this.#res.end(this.#req.method === 'HEAD' ? undefined : body);
-  }
-
-  /** Cuts the connection. In HTTP/1.0 its end is the end of the answer: only a reset says that this one is not whole. */
-  cut(): void {
-    if (this.#req.httpVersion === '1.0') this.#res.socket?.resetAndDestroy();
-    else this.#res.destroy();
-  }
+/** Cuts the connection. In HTTP/1.0 its end is the end of the answer: only a reset says that this one is not whole. */
+export function cutOff({ req, res }: Client): void {
+  if (req.httpVersion === '1.0') res.socket?.resetAndDestroy();
+  else res.destroy();
 }
 
 /** undici reads the reason as UTF-8, and Node writes a character for each byte. */

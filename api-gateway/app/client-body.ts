@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-export interface ClientBodyEvents {
-  /** The client, which had kept us waiting, sent more or left. */
+interface Owner {
+  /** The client, which had kept us waiting, sent more. */
   resumed(): void;
   tooLarge(): void;
 }
 
-/** The body of a client's request on its way to inventory. */
+/** The body of a client's request, of at most `limit` bytes, on its way to inventory. */
 export class ClientBody {
   /** Bytes that it will have by its `Content-Length`; 0 without one. */
   readonly announced: number;
@@ -16,15 +16,15 @@ export class ClientBody {
   isAwaited = false;
   #unwanted = false;
   readonly #req: IncomingMessage;
-  readonly #maxBytes: number;
-  readonly #events: ClientBodyEvents;
+  readonly #limit: number;
+  readonly #owner: Owner;
 
-  constructor(req: IncomingMessage, maxBytes: number, events: ClientBodyEvents) {
+  constructor(req: IncomingMessage, limit: number, owner: Owner) {
     this.announced = Number(req.headers['content-length'] ?? 0);
     this.exists = this.announced > 0 || req.headers['transfer-encoding'] !== undefined;
     this.#req = req;
-    this.#maxBytes = maxBytes;
-    this.#events = events;
+    this.#limit = limit;
+    this.#owner = owner;
   }
 
   /**
@@ -40,8 +40,8 @@ export class ClientBody {
       const chunk: Buffer | null = req.read();
       if (chunk) {
         bytes += chunk.length;
-        if (bytes > this.#maxBytes) {
-          this.#events.tooLarge();
+        if (bytes > this.#limit) {
+          this.#owner.tooLarge();
           throw new Error('body too large');
         }
         yield chunk;
@@ -55,7 +55,7 @@ export class ClientBody {
       });
       this.isAwaited = false;
       if (this.#unwanted) throw new Error('answered before the body was complete');
-      this.#events.resumed();
+      this.#owner.resumed();
     }
   }
 
@@ -71,7 +71,7 @@ export class ClientBody {
     req.removeAllListeners('readable'); // those of `chunks`, which would keep the stream from flowing
     req.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > this.#maxBytes) req.destroy();
+      if (bytes > this.#limit) req.destroy();
     });
     req.resume();
   }

@@ -1,17 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { Dispatcher } from 'undici';
-import { ClientAnswer } from './client-answer.ts';
+import { answerProblem, beginAnswer, type Client, cutOff, inform } from './client-answer.ts';
 import { ClientBody } from './client-body.ts';
-import { type RawFields, requestHeaders } from './forwarded-headers.ts';
-import type { Trace } from './tracing.ts';
+import { fieldPairs, type RawFields, requestHeaders } from './forwarded-headers.ts';
+import { failureProblem, type InventoryProblem, inventoryProblems } from './inventory-problems.ts';
 
 export interface ExchangeOptions {
   inventory: Dispatcher;
   /** Milliseconds that inventory may keep the client waiting, for the head of the answer and for each part of it. */
   timeout: number;
   /** Bytes. */
-  maxBody: number;
+  bodyLimit: number;
   log: Logger;
 }
 
@@ -33,40 +32,33 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #repeated = false;
   readonly #clock: NodeJS.Timeout;
   readonly #body: ClientBody;
-  readonly #answer: ClientAnswer;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
-  readonly #trace: Trace;
+  readonly #client: Client;
   readonly #options: ExchangeOptions;
 
-  constructor(req: IncomingMessage, res: ServerResponse, trace: Trace, options: ExchangeOptions) {
-    this.#req = req;
-    this.#res = res;
-    this.#trace = trace;
+  constructor(client: Client, options: ExchangeOptions) {
+    this.#client = client;
     this.#options = options;
-    this.#answer = new ClientAnswer(req, res, trace);
-    this.#body = new ClientBody(req, options.maxBody, this);
+    this.#body = new ClientBody(client.req, options.bodyLimit, this);
+    client.res.on('close', () => this.#clientClosed());
     this.#clock = setTimeout(() => this.#timedOut(), options.timeout);
   }
 
   start(): void {
-    this.#res.on('close', () => this.#clientClosed());
-    if (this.#body.announced > this.#options.maxBody) this.tooLarge();
+    if (this.#body.announced > this.#options.bodyLimit) this.tooLarge();
     else this.#dispatch();
   }
 
   #dispatch(): void {
-    const { method, url } = this.#req;
-    const { exists } = this.#body;
+    const { req, trace } = this.#client;
     this.#options.inventory.dispatch(
       {
-        method: method as Dispatcher.HttpMethod,
-        path: url!,
-        headers: requestHeaders(this.#req, this.#trace),
-        body: (exists ? this.#body.chunks() : null) as never, // undici takes any iterable (its docs), its types do not
+        method: req.method as Dispatcher.HttpMethod,
+        path: req.url!,
+        headers: requestHeaders(req, trace),
+        body: (this.#body.exists ? this.#body.chunks() : null) as never, // undici takes any iterable (its docs), its types do not
         // undici asks to close the connection after a HEAD; inventory would do so while the body is still on its way, and
         // the reset would take the answer with it.
-        ...(method === 'HEAD' && exists && { reset: false }),
+        ...(req.method === 'HEAD' && this.#body.exists && { reset: false }),
       },
       this,
     );
@@ -77,25 +69,26 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) controller.abort(new Error('the client is gone'));
   }
 
-  onResponseStart(controller: Controller, status: number, headers: Parameters<ClientAnswer['inform']>[1], reason = ''): void {
+  onResponseStart(controller: Controller, status: number, headers: NodeJS.Dict<string | string[]>, reason = ''): void {
     if (this.#over) return;
-    if (status < 200) {
-      this.#answer.inform(status, headers);
-      return;
-    }
+    if (status < 200) return void inform(this.#client, status, headers);
     clearTimeout(this.#clock); // from here on the pool's `bodyTimeout` counts
-    this.#answer.begin(status, reason, controller.rawHeaders as RawFields);
+    beginAnswer(this.#client, status, reason, controller.rawHeaders as RawFields);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
-    if (this.#over || this.#answer.write(chunk, () => controller.resume())) return;
+    const { res } = this.#client;
+    if (this.#over || res.write(chunk)) return;
     controller.pause();
+    res.once('drain', () => controller.resume()); // or never: the server cuts off who does not read
   }
 
   onResponseEnd({ rawTrailers }: Controller): void {
     if (this.#over) return;
+    const { res } = this.#client;
     this.#finish();
-    this.#answer.end((rawTrailers ?? []) as RawFields);
+    if (rawTrailers?.length) res.addTrailers(fieldPairs(rawTrailers as RawFields));
+    res.end();
     this.#body.discard();
   }
 
@@ -107,26 +100,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#dispatch();
       return;
     }
-    this.#options.log.warn({ request_id: this.#trace.requestId, code: error.code, reason: error.message }, 'inventory failed');
-    if (this.#answer.hasBegun) {
-      this.#finish();
-      this.#answer.cut();
-    } else if (error.code === 'UND_ERR_INVALID_ARG') {
-      this.#refuse(400, 'bad-request', 'The request target or a header field holds characters that HTTP does not allow.');
-    } else if (this.#controller) {
-      this.#refuse(
-        502,
-        'inventory-failed',
-        'The inventory broke off in the middle of this request. See whether it took effect before you repeat it.',
-      );
-    } else {
-      this.#refuse(503, 'inventory-unreachable', 'The inventory cannot be reached at the moment. Try again in a second.');
-    }
+    const { res, trace } = this.#client;
+    this.#options.log.warn({ request_id: trace.requestId, code: error.code, reason: error.message }, 'inventory failed');
+    if (!res.headersSent) return void this.#refuse(failureProblem(error.code, this.#controller !== undefined));
+    this.#finish();
+    cutOff(this.#client);
   }
 
   #mayRepeat({ code = '' }: { code?: string }): boolean {
-    const changesNothing = (this.#req.method === 'GET' || this.#req.method === 'HEAD') && !this.#body.exists;
-    return changesNothing && !this.#answer.hasBegun && !this.#repeated && CONNECTION_LOST.has(code);
+    const { req, res } = this.#client;
+    const changesNothing = (req.method === 'GET' || req.method === 'HEAD') && !this.#body.exists;
+    return changesNothing && !res.headersSent && !this.#repeated && CONNECTION_LOST.has(code);
   }
 
   /** While the client kept us waiting for its body, inventory is not to blame. */
@@ -136,21 +120,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #timedOut(): void {
     if (this.#over || this.#body.isAwaited) return;
-    this.#refuse(
-      504,
-      'inventory-timeout',
-      `The inventory did not answer within ${this.#options.timeout} ms. See whether the request took effect before you repeat it.`,
-    );
+    this.#refuse(inventoryProblems.silent(this.#options.timeout));
     this.#controller?.abort(new Error('timed out'));
   }
 
   tooLarge(): void {
-    this.#refuse(413, 'body-too-large', `The body is larger than ${this.#options.maxBody} bytes.`);
+    this.#refuse(inventoryProblems.tooLarge(this.#options.bodyLimit));
   }
 
-  #refuse(status: number, kind: string, detail: string): void {
+  #refuse(problem: InventoryProblem): void {
     this.#finish();
-    this.#answer.problem(status, kind, detail);
+    answerProblem(this.#client, problem);
     this.#body.discard();
   }
 

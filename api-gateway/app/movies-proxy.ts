@@ -21,10 +21,10 @@ export function moviesProxy(origin: string, options: ExchangeOptions): Middlewar
 
   return async (ctx, next) => {
     const { req, res } = ctx;
-    const path = req.url ?? '';
+    const path = req.url ?? ''; // as it came: koa-proxies gets nothing that was parsed or decoded
     if (!isMoviesTarget(path)) return next();
     ctx.respond = false; // the exchange answers, and koa-proxies does not learn when
-    const exchange = new Exchange(req, res, ctx.state.trace, options);
+    const exchange = new Exchange({ req, res, trace: ctx.state.trace }, options);
     forward({ req, res: UNWATCHED, path, exchange } as unknown as Context, next).catch((error: Error) => {
       options.log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
       res.destroy();
@@ -32,7 +32,7 @@ export function moviesProxy(origin: string, options: ExchangeOptions): Middlewar
   };
 }
 
-/** Instead of the answer: koa-proxies would make an error with a stack whenever one closes, whole or not, at a fifth of all CPU. */
+/** Instead of the answer: koa-proxies would make an error, with its stack, of every answer that closes, whole or not. */
 const UNWATCHED = { on() {} };
 
 type Pass = (req: IncomingMessage, res: ServerResponse, options: { exchange?: Exchange }) => boolean;

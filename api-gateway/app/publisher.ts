@@ -67,7 +67,6 @@ export class Publisher {
       const { channel } = this.#link;
       const refusal = this.#refusal();
       if (refusal || !channel) return reject(refusal);
-
       const waiting: Waiting = {
         returned: false,
         overdue: false,

@@ -37,9 +37,9 @@ export function loadConfig(environment: Environment) {
   return {
     logLevel: env.LOG_LEVEL,
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
-    bodyLimit: env.INVENTORY_MAX_BODY_BYTES,
-    http: {
+    limits: {
       headerBytes: env.INVENTORY_MAX_HEADER_BYTES,
+      bodyBytes: env.INVENTORY_MAX_BODY_BYTES,
       headersTimeout: env.INVENTORY_HEADERS_TIMEOUT,
       requestTimeout: env.INVENTORY_REQUEST_TIMEOUT,
       idleReaderTimeout: env.INVENTORY_IDLE_READER_TIMEOUT,

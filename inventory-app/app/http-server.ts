@@ -4,16 +4,12 @@ import type { Logger } from '@crud-master/plumbing/log';
 import type { Config } from './config.ts';
 
 /** The server of the gateway, which limits its clients' connections itself. */
-export function createInventoryServer(
-  listener: RequestListener,
-  { http, bodyLimit }: Pick<Config, 'http' | 'bodyLimit'>,
-  log: Logger,
-): HttpServer {
+export function createInventoryServer(listener: RequestListener, { limits }: Pick<Config, 'limits'>, log: Logger): HttpServer {
   return createHttpServer(listener, {
-    ...http,
+    ...limits,
     log,
     connections: Number.POSITIVE_INFINITY,
     keepAliveTimeout: 75_000, // longer than the gateway's, or it would send into a connection that just closed
-    bodyLimit: () => bodyLimit,
+    bodyLimit: () => limits.bodyBytes,
   });
 }

@@ -13,7 +13,7 @@ export const run = (environment: Environment) =>
     const log = createLog('inventory_app', config.logLevel);
     const database = openDatabase(config.database);
 
-    const app = createApp({ database, log, bodyLimit: config.bodyLimit });
+    const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
     const server = createInventoryServer(app.callback(), config, log);
     // The first question to Prisma sets its engine up, for which no client should wait: seconds on a slow machine.
     await database.movie.findFirst({ where: { id: 0 } }).catch(() => {}); // the database may be away

@@ -20,7 +20,7 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
   const config = loadConfig(environment);
   const database = openDatabase(config.database);
   const log = createLog('inventory_app', 'silent');
-  const app = createApp({ database, log, bodyLimit: config.bodyLimit });
+  const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
   const http = createInventoryServer(app.callback(), config, log);
   const port = (await http.listen(0, ['127.0.0.1']))[0]!.port;
 

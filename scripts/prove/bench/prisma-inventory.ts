@@ -49,7 +49,7 @@ const findMany: Read = async ({ name }, values) => {
 const read = { findMany, queryRaw }[process.env.VARIANT as 'findMany' | 'queryRaw'];
 const ours = openDatabase(config.database);
 const app = createApp({
-  ...config,
+  bodyLimit: config.limits.bodyBytes,
   database: { ...ours, read: read as Database['read'] },
   log: createLog('inventory_app', config.logLevel),
 });

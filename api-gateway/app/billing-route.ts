@@ -2,7 +2,6 @@ import { METHODS } from 'node:http';
 import { jsonBody } from '@crud-master/plumbing/json-body';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
-import type { Middleware } from 'koa';
 import { idempotencyKey, messageId, RecentKeys } from './idempotency.ts';
 import { orderErrors } from './order.ts';
 import type { PublishOrder } from './publisher.ts';
@@ -12,11 +11,13 @@ import type { Trace } from './tracing.ts';
 const RECENT_KEYS = 20_000;
 
 /** `POST /api/billing`: checked, published, and answered 200 once the broker has the message on disk. */
-export function billingRoutes(publish: PublishOrder, maxBytes: number): Middleware {
+export function billingRouter(publish: PublishOrder, bodyLimit: number): Router {
   const recentKeys = new RecentKeys(RECENT_KEYS);
 
   // All methods of HTTP are known, so that every wrong one is answered 405.
-  const router = new Router({ methods: METHODS, sensitive: true }).post('/api/billing', jsonBody(maxBytes), async (ctx) => {
+  const router = new Router({ sensitive: true, methods: METHODS });
+
+  router.post('/api/billing', jsonBody(bodyLimit), async (ctx) => {
     const key = idempotencyKey(ctx.req.headers['idempotency-key']);
     const content = orderContent(ctx.request.body);
     const id = messageId(key);
@@ -26,12 +27,7 @@ export function billingRoutes(publish: PublishOrder, maxBytes: number): Middlewa
     ctx.body = { message: 'Message posted', message_id: id };
   });
 
-  const routes = router.routes();
-  const otherMethods = router.allowedMethods();
-  return (ctx, next) => {
-    ctx.set('X-Request-Id', ctx.state.requestId);
-    return routes(ctx as never, () => otherMethods(ctx as never, next));
-  };
+  return router;
 }
 
 /** The bytes of the message. Throws 400 for what can never be an order. */
