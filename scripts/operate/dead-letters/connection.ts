@@ -8,15 +8,22 @@ export type Environment = Record<string, string | undefined>;
 /** Milliseconds that the broker gets for an answer. */
 export const PATIENCE = 10_000;
 
+/** amqplib's decoder calls itself for each level of headers (docs/reliability.md, "A message can never become an order"). */
+const TOO_DEEP =
+  'A letter has headers that are nested too deep for this program. Start it with a larger stack: npm run dead-letters does, and in a machine sudo node --stack-size=7000 …';
+
 export interface Connection {
+  /** For everything but the letters in hand. */
   channel: ConfirmChannel;
+  /** Another one, whose errors are this connection's. */
+  openChannel(): Promise<ConfirmChannel>;
   /** The result of that work, unless the connection or the channel is lost before. */
   unlessLost<T>(work: Promise<T>): Promise<T>;
   /** Ends when the broker has taken everything that was sent. */
   close(): Promise<void>;
 }
 
-/** One channel to RabbitMQ, for the operator of `.env`. Rejects with a `Failure`. */
+/** A connection to RabbitMQ, for the operator of `.env`. Rejects with a `Failure`. */
 export async function openConnection(environment: Environment): Promise<Connection> {
   const missing = ['HOST', 'PORT', 'VHOST', 'ADMIN_USER', 'ADMIN_PASSWORD']
     .map((name) => `RABBITMQ_${name}`)
@@ -31,11 +38,16 @@ export async function openConnection(environment: Environment): Promise<Connecti
 }
 
 function guarded({ connection, channel }: Operator, environment: Environment): Connection {
-  const lost = new Promise<never>((_, reject) => {
-    channel.on('error', (error: Error & { code?: number }) => reject(new Failure(explain(error, environment))));
-    connection.on('close', () => reject(new Failure('The connection to RabbitMQ was lost. No letter is: try again.')));
-  });
+  const { promise: lost, reject: lose } = Promise.withResolvers<never>();
   lost.catch(() => {}); // also when nobody waits for it
+  const onError = (error: Error & { code?: number }) => lose(new Failure(explain(error, environment)));
+  channel.on('error', onError);
+  // `close` follows. A stack that is too small for the headers of a letter would be told as a lost connection.
+  connection.on('error', (error: Error) => {
+    if (error instanceof RangeError) lose(new Failure(TOO_DEEP));
+  });
+  connection.on('close', () => lose(new Failure('The connection to RabbitMQ was lost. No letter is: try again.')));
+  const unlessLost = <T>(work: Promise<T>) => Promise.race([lost, work]);
   let closing: Promise<void> | undefined;
   const close = async () => {
     await within(channel.close()).catch(() => {});
@@ -43,7 +55,12 @@ function guarded({ connection, channel }: Operator, environment: Environment): C
   };
   return {
     channel,
-    unlessLost: (work) => Promise.race([work, lost]),
+    async openChannel() {
+      const another = await unlessLost(within(connection.createConfirmChannel()));
+      another.on('error', onError);
+      return another;
+    },
+    unlessLost,
     close: () => (closing ??= close()),
   };
 }

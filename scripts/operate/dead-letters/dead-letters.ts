@@ -8,7 +8,7 @@
  *
  * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack where
  * there is one, else on the one that .env names. Variables of the environment win over both.
- * Inside billing's machine: sudo node /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
+ * Inside billing's machine: sudo node --stack-size=7000 /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
  */
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
@@ -20,6 +20,7 @@ import { createCounter } from '../../run/terminal/progress.ts';
 import type { Environment } from './connection.ts';
 import type { Letter } from './letter.ts';
 import { LetterBox } from './letter-box.ts';
+import { createOrderQueue } from './order-queue.ts';
 import { replay } from './replay.ts';
 import { type Request, readRequest } from './request.ts';
 import { type Entry, entryOf, letterText, listText, number } from './text.ts';
@@ -31,16 +32,17 @@ async function environment(): Promise<Environment> {
   return saved ? { ...saved, ...process.env } : loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
 }
 
-const open = async () =>
-  LetterBox.open(await environment(), () => console.error('Waiting for another program that reads the dead letters …'));
+const open = (own: Environment) =>
+  LetterBox.open(own, () => console.error('Waiting for another program that reads the dead letters …'));
 
 /** Reads the next letters; what `visitor` does not keep is forgotten, so that any number of them fits into memory. */
-async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void): Promise<void> {
+async function read(box: LetterBox, wanted: number, visitor: (letter: Letter) => void, toRemove = false): Promise<void> {
   const progress = createCounter('Reading letter', wanted);
-  await box.read(wanted, (letter) => {
+  const show = (letter: Letter) => {
     visitor(letter);
     progress.step();
-  });
+  };
+  await box.read(wanted, show, { toRemove });
   progress.end();
 }
 
@@ -48,21 +50,21 @@ async function list(box: LetterBox, { all, after, limit, selects }: Request): Pr
   const count = await box.count();
   const page: Entry[] = [];
   let selected = 0;
-  await read(box, all ? Math.min(count, after + limit) : count, (letter) => {
+  // All of them, even for one page: RabbitMQ would put a few back behind those that were read before.
+  await read(box, count, (letter) => {
     if (!selects(letter)) return;
     if (++selected > after && page.length < limit) page.push(entryOf(letter));
   });
-  const total = all ? count : selected;
   if (count === 0) return console.log('There are no dead letters.');
   const which = all ? '' : ` of ${number(count)} chosen`;
   if (page.length > 0) console.log(`${listText(page)}\n`);
-  if (page.length === total) return console.log(`${number(total)}${which}.`);
+  if (page.length === selected) return console.log(`${number(selected)}${which}.`);
   const last = after + page.length;
   console.log(
     page.length === 0 ? `None after letter ${after}.` : `Letters ${after + 1} to ${last}.`,
-    `${number(total)}${which}.`,
+    `${number(selected)}${which}.`,
   );
-  if (last < total && page.length > 0) console.log(`The next ones: add --after ${last}`);
+  if (last < selected && page.length > 0) console.log(`The next ones: add --after ${last}`);
 }
 
 async function show(box: LetterBox, request: Request): Promise<void> {
@@ -80,14 +82,15 @@ async function select(box: LetterBox, request: Request, visitor: (letter: Letter
   const sizes: number[] = [];
   const digests = new Set<string>();
   let selected = 0;
-  await read(box, count, (letter) => {
+  const look = (letter: Letter) => {
     const chosen = selects(letter);
     sizes.push(chosen ? Math.max(1, letter.content.length) : 0);
     if (!chosen) return;
     selected++;
     if (id) digests.add(letter.digest);
     visitor(letter);
-  });
+  };
+  await read(box, count, look, command === 'drop');
   if (digests.size > 1) {
     const choices = [...digests].map((digest) => `${id}~${digest}`).join(' or ');
     throw new Failure(`${selected} letters with different contents have the id ${id}: name one of them, ${choices}.`);
@@ -100,13 +103,13 @@ async function select(box: LetterBox, request: Request, visitor: (letter: Letter
 }
 
 async function drop(box: LetterBox, request: Request): Promise<void> {
-  const tags: number[] = [];
-  const sizes = await select(box, request, ({ deliveryTag }) => void tags.push(deliveryTag));
-  const what = request.id ?? `${tags.length} of ${number(sizes.length)}`;
+  const removals: (() => void)[] = [];
+  const sizes = await select(box, request, ({ remove }) => void removals.push(remove));
+  const what = request.id ?? `${removals.length} of ${number(sizes.length)}`;
   if (!request.id && !request.yes && !(await agrees(`Drop ${what} for good? [y/N] `))) throw new Failure('Nothing was dropped.');
-  for (const tag of tags) box.remove(tag);
+  for (const remove of removals) remove();
   await box.close();
-  console.log(request.id ? `Dropped ${what}.` : `Dropped ${number(tags.length, 'letter')}.`);
+  console.log(request.id ? `Dropped ${what}.` : `Dropped ${number(removals.length, 'letter')}.`);
 }
 
 async function agrees(question: string): Promise<boolean> {
@@ -119,7 +122,8 @@ async function agrees(question: string): Promise<boolean> {
 
 await runCommand(async () => {
   const request = readRequest(process.argv.slice(2));
-  const box = await open();
+  const own = await environment();
+  const box = await open(own);
   try {
     if (request.command === 'list') await list(box, request);
     if (request.command === 'show') await show(box, request);
@@ -127,7 +131,8 @@ await runCommand(async () => {
     if (request.command === 'replay') {
       const sizes = await select(box, request, () => {});
       await box.close(); // everything is back in its place, and read again in portions that fit into memory
-      await replay(await open(), request, sizes);
+      const again = await open(own);
+      await replay(again, createOrderQueue(again.connection, own.BILLING_QUEUE!), request, sizes);
     }
     return 0;
   } finally {

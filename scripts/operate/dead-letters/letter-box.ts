@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConsumeMessage, Options } from 'amqplib';
 import { Failure } from '../../run/terminal/failure.mjs';
-import { type Connection, type Environment, openConnection, PATIENCE, within } from './connection.ts';
-import { type Letter, letterOf, originalProperties } from './letter.ts';
+import { type Connection, type Environment, openConnection, within } from './connection.ts';
+import type { Letter } from './letter.ts';
+import { Portion } from './portion.ts';
 
-/** The only exchange that leads to the queue of orders. */
-const ORDERS_EXCHANGE = 'billing';
 /** Letters for one consumer: RabbitMQ reads them from its disk at one go, and answers nobody meanwhile. */
 const MAX_IN_HAND = 20_000;
-/** Milliseconds without a letter after which RabbitMQ is believed that there are no more. */
-const SILENCE = 3000;
+/**
+ * The same, where letters may be removed. For each, RabbitMQ goes through all that are in hand on its channel from the oldest on:
+ * a channel holds so few that 10,000 of 100,000 are removed in seconds, not in minutes.
+ */
+const MAX_TO_REMOVE = 2000;
 /** Milliseconds that an operator waits for another one. */
 const PATIENCE_WITH_OTHERS = 30_000;
 
@@ -18,20 +19,14 @@ const PATIENCE_WITH_OTHERS = 30_000;
  * when the box is closed, also by a kill.
  */
 export class LetterBox {
+  readonly connection: Connection;
   readonly #queue: string;
-  readonly #orders: string;
-  readonly #connection: Connection;
+  readonly #portions: Portion[] = [];
   #consumers = 0;
-  #unroutable = false;
-  #removed = false;
 
   private constructor(environment: Environment, connection: Connection) {
     this.#queue = environment.BILLING_DEAD_LETTER_QUEUE!;
-    this.#orders = environment.BILLING_QUEUE!;
-    this.#connection = connection;
-    connection.channel.on('return', () => {
-      this.#unroutable = true;
-    });
+    this.connection = connection;
   }
 
   /** Waits while another operator has letters in hand: neither would see them all. */
@@ -65,112 +60,40 @@ export class LetterBox {
    * Shows the next `wanted` letters to `visitor`, in their order, or as many as there are. All of them stay in hand; the
    * contents are the visitor's to keep or to forget.
    */
-  async read(wanted: number, visitor: (letter: Letter) => void): Promise<void> {
-    for (let left = wanted; left > 0; left -= MAX_IN_HAND) {
-      const turn = Math.min(left, MAX_IN_HAND);
-      if ((await this.#take(turn, visitor)) < turn) return;
+  async read(wanted: number, visitor: (letter: Letter) => void, { toRemove = false } = {}): Promise<void> {
+    const most = toRemove ? MAX_TO_REMOVE : MAX_IN_HAND;
+    for (let left = wanted; left > 0; left -= most) {
+      const turn = Math.min(left, most);
+      const portion = toRemove || !this.#portions[0] ? await this.#nextPortion() : this.#portions[0];
+      const isEmpty = async () => (await this.count()) === 0;
+      if ((await portion.take(turn, this.#nextConsumer(), visitor, isEmpty)) < turn) return;
     }
   }
 
-  /** A consumer that gets as many letters as it may hold, and no more afterwards. Gives how many came. */
-  async #take(wanted: number, visitor: (letter: Letter) => void): Promise<number> {
-    const { channel, unlessLost } = this.#connection;
-    const consumerTag = this.#nextConsumer();
-    let taken = 0;
-    const whole = Promise.withResolvers<void>();
-    whole.promise.catch(() => {}); // also when it fails before anybody waits for it
-    const onMessage = (message: ConsumeMessage | null) => {
-      try {
-        if (!message) throw new Failure(`${this.#queue} was deleted.`);
-        if (taken === wanted) return;
-        visitor(letterOf(message));
-        if (++taken === wanted) whole.resolve();
-      } catch (error) {
-        whole.reject(error);
-      }
-    };
-    await channel.prefetch(wanted);
-    await unlessLost(channel.consume(this.#queue, onMessage, { consumerTag }));
-    for (let since = Date.now(), before = taken; taken < wanted; before = taken) {
-      await unlessLost(Promise.race([whole.promise, sleep(100)]));
-      if (taken > before) since = Date.now();
-      // Somebody else has purged the queue, say.
-      else if (Date.now() - since > SILENCE && (await this.count()) === 0 && taken === before) break;
-      else if (Date.now() - since > PATIENCE) throw new Failure('RabbitMQ does not deliver the letters that it has: try again.');
-    }
-    await unlessLost(channel.cancel(consumerTag));
-    return taken;
-  }
-
-  remove(deliveryTag: number): void {
-    this.#removed = true;
-    this.#connection.channel.ack({ fields: { deliveryTag } } as ConsumeMessage);
-  }
-
-  /**
-   * Puts the message back into the queue of orders, with its id and its bytes, and removes the letter once the broker has
-   * confirmed it there. Who is killed in between leaves it in both queues: billing knows the id and stores the order once.
-   * Gives what could not be sent along: headers that amqplib cannot write, although it can read them.
-   */
-  async replay(letter: Letter): Promise<'headers' | undefined> {
-    const properties = originalProperties(letter);
-    let cut: 'headers' | undefined;
-    const confirmed = new Promise<void>((resolve, reject) => {
-      const publish = (options: Options.Publish) =>
-        this.#connection.channel.publish(ORDERS_EXCHANGE, this.#orders, letter.content, options, (error) =>
-          error ? reject(new Failure(`${this.#orders} is full: letter ${letter.id} stays where it is.`)) : resolve(),
-        );
-      try {
-        publish(properties);
-      } catch (error) {
-        if (!(error instanceof RangeError || error instanceof TypeError || error instanceof SyntaxError)) throw error;
-        cut = 'headers';
-        const { messageId, contentType, contentEncoding, persistent, mandatory } = properties;
-        publish({ messageId, contentType, contentEncoding, persistent, mandatory, headers: { 'x-cut': cut } });
-      }
-    });
-    const late = `RabbitMQ does not confirm letter ${letter.id}, which stays where it is: is it out of memory or disk?`;
-    await this.#connection.unlessLost(within(confirmed, late));
-    // What RabbitMQ could not deliver it returns before it confirms it.
-    if (this.#unroutable)
-      throw new Failure(`There is no ${this.#orders}: letter ${letter.id} stays where it is. Start billing, which makes it.`);
-    this.remove(letter.deliveryTag);
-    return cut;
+  async #nextPortion(): Promise<Portion> {
+    const portion = new Portion(this.connection, await this.connection.openChannel(), this.#queue);
+    this.#portions.push(portion);
+    return portion;
   }
 
   async close(): Promise<void> {
-    const removed = this.#removed;
-    this.#removed = false;
+    const portions = this.#portions.splice(0);
     try {
-      if (removed) await this.#settle();
+      for (const portion of portions) await portion.settle(() => this.#nextConsumer());
+      for (const portion of portions) await portion.close(); // one after the other: so all letters keep their order
     } finally {
-      await this.#connection.close();
+      await this.connection.close();
     }
   }
 
-  /**
-   * Beyond 32 at a time, RabbitMQ keeps acknowledgements back in the channel, and forgets them when that closes. A consumer is
-   * noted in the queue behind what was sent before: after the first, what was kept back is sent; after the second it is noted.
-   */
-  async #settle(): Promise<void> {
-    const { channel, unlessLost } = this.#connection;
-    await channel.prefetch(1);
-    for (let round = 0; round < 3; round++) {
-      const consumerTag = this.#nextConsumer();
-      // As long as it takes: ten thousand removals take RabbitMQ a minute on a busy computer.
-      await unlessLost(channel.consume(this.#queue, () => {}, { consumerTag }));
-      await unlessLost(channel.cancel(consumerTag));
-    }
-  }
-
-  /** RabbitMQ gives letters back consumer by consumer, by their names (32 of them at least): so all keep their order. */
+  /** RabbitMQ gives a channel's letters back consumer by consumer, by their names (32 of them at least): so all keep their order. */
   #nextConsumer(): string {
     return `dead-letters-${String(this.#consumers++).padStart(6, '0')}`;
   }
 
   /** RabbitMQ says 0 also when the queue does not answer it within moments, being busy: asked again, it does not. */
   async #look() {
-    const { channel, unlessLost } = this.#connection;
+    const { channel, unlessLost } = this.connection;
     for (let left = 4; ; await sleep(50)) {
       const found = await unlessLost(within(channel.checkQueue(this.#queue)));
       if (found.messageCount > 0 || found.consumerCount > 0 || --left === 0) return found;

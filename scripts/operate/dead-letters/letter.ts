@@ -12,14 +12,15 @@ export interface Letter {
   failedAt: Date | undefined;
   content: Buffer;
   properties: MessageProperties;
-  deliveryTag: number;
+  /** Takes it out of the box, for good. Done when the box is closed. */
+  remove(): void;
 }
 
 /** Headers that tell why a message is a dead letter: it is none any more when it is replayed. */
 const PARKING_HEADERS =
   /^x-(reason|reason-kind|failed-at|attempts|original-queue|death|first-death-.*|last-death-.*|delivery-count)$/;
 
-export function letterOf({ content, properties, fields }: ConsumeMessage): Letter {
+export function letterOf({ content, properties }: ConsumeMessage, remove: () => void): Letter {
   const headers = properties.headers ?? {};
   const digest = createHash('sha256').update(content).digest('hex').slice(0, 12);
   const failedAt = new Date(String(headers['x-failed-at'] ?? deathTime(headers) ?? ''));
@@ -30,7 +31,7 @@ export function letterOf({ content, properties, fields }: ConsumeMessage): Lette
     failedAt: Number.isNaN(failedAt.getTime()) ? undefined : failedAt,
     content,
     properties,
-    deliveryTag: fields.deliveryTag,
+    remove,
   };
 }
 

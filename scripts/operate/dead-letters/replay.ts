@@ -12,25 +12,31 @@ const UNDER_WAY = 50;
 
 /**
  * Puts the chosen letters back into the queue of orders. `sizes` are the bytes of each letter in their order, 0 for those
- * that stay.
+ * that stay. Who is killed between the broker's confirm and the removal leaves a letter in both queues: billing knows the id
+ * and stores the order once.
  */
-export async function replay(box: LetterBox, { id, selects }: Request, sizes: number[]): Promise<void> {
+export async function replay(
+  box: LetterBox,
+  putBack: (letter: Letter) => Promise<'headers' | undefined>,
+  { id, selects }: Request,
+  sizes: number[],
+): Promise<void> {
   const progress = createCounter('Replaying letter', sizes.filter((size) => size > 0).length);
   const cut: string[] = [];
   let replayed = 0;
   const replayOne = async (letter: Letter) => {
-    if (await box.replay(letter)) cut.push(letter.id);
+    if (await putBack(letter)) cut.push(letter.id);
+    letter.remove();
     replayed++;
     progress.step();
   };
   try {
     for (const portion of portions(sizes)) {
       const letters: Letter[] = [];
-      await box.read(portion, (letter) => {
-        if (selects(letter)) letters.push(letter);
-      });
+      const keep = (letter: Letter) => void (selects(letter) && letters.push(letter));
+      await box.read(portion, keep, { toRemove: true });
       // The same message, parked more than once: one is enough.
-      if (id) for (const copy of letters.splice(replayed === 0 ? 1 : 0)) box.remove(copy.deliveryTag);
+      if (id) for (const copy of letters.splice(replayed === 0 ? 1 : 0)) copy.remove();
       await inOrder(letters, replayOne);
     }
   } catch (error) {

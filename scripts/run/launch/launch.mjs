@@ -1,4 +1,4 @@
-// Runs one of the project's programs: node scripts/run/launch/launch.mjs PROGRAM.ts [ARGUMENT...]
+// Runs one of the project's programs: node scripts/run/launch/launch.mjs [--NODE-OPTION...] PROGRAM.ts [ARGUMENT...]
 //
 // The programs are TypeScript, which Node runs by itself from 22.18 on. This file, and what it imports, is what comes before:
 // plain JavaScript that Node 20.19 understands. It installs what package-lock.json asks for when that is not there yet,
@@ -23,9 +23,9 @@ async function prepare() {
 }
 
 /** Runs the program to its end, and gives its status. */
-function run(node, program, args) {
+function run(node, options, program, args) {
   return new Promise((resolve) => {
-    const child = spawn(node, [program, ...args], { stdio: 'inherit', env: environmentFor(node) });
+    const child = spawn(node, [...options, program, ...args], { stdio: 'inherit', env: environmentFor(node) });
     // Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
     for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     process.on('SIGINT', () => {});
@@ -34,16 +34,18 @@ function run(node, program, args) {
   });
 }
 
-async function main([program, ...args]) {
-  if (!program) throw new Failure('Usage: node scripts/run/launch/launch.mjs PROGRAM.ts [ARGUMENT...]');
+async function main(words) {
+  const first = words.findIndex((word) => !word.startsWith('--'));
+  if (first < 0) throw new Failure('Usage: node scripts/run/launch/launch.mjs [--NODE-OPTION...] PROGRAM.ts [ARGUMENT...]');
+  const [options, program, args] = [words.slice(0, first), join(checkout, words[first]), words.slice(first + 1)];
   await prepare();
   const node = findNode();
-  const status = await run(node, join(checkout, program), args);
+  const status = await run(node, options, program, args);
   if (status === 0 || node === process.execPath || answersVersion(node)) return status;
   console.error('The Node of this installation does not run');
   distrustInstallation();
   await prepare();
-  return run(findNode(), join(checkout, program), args);
+  return run(findNode(), options, program, args);
 }
 
 try {

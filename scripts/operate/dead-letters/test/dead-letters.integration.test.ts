@@ -1,12 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { ChannelModel, ConfirmChannel, GetMessage, Options } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { connectOperator } from '../../../run/servers/rabbitmq/operator.ts';
 
 const PROGRAM = fileURLToPath(new URL('../dead-letters.ts', import.meta.url));
+/** As the commands start it. */
+const STACK = '--stack-size=7000';
 let environment: Record<string, string>;
 let queue: string;
 let dead: string;
@@ -32,11 +35,12 @@ afterEach(async () => {
 });
 
 function start(...args: string[]): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...args], { env: { ...process.env, ...environment } });
+  return spawn(process.execPath, [STACK, PROGRAM, ...args], { env: { ...process.env, ...environment } });
 }
 
-async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const child = start(...args);
+const run = (...args: string[]) => outcome(start(...args));
+
+async function outcome(child: ChildProcess): Promise<{ status: number; out: string; err: string }> {
   let [out, err] = ['', ''];
   child.stdout!.on('data', (text) => {
     out += text;
@@ -113,6 +117,7 @@ describe('list', () => {
     expect(first.out).toContain('Letters 1 to 3. 10000 dead letters.\nThe next ones: add --after 3\n');
     expect(idsOf((await run('list', '--limit', '2', '--after', '9998')).out)).toEqual(['id-9998', 'id-9999']);
     expect((await run('show', 'id-9999')).status).toBe(0);
+    for (let look = 0; look < 2; look++) expect(idsOf((await run('list', '--limit', '2')).out)).toEqual(['id-0', 'id-1']);
     expect(await run('drop', 'id-9998')).toMatchObject({ status: 0 });
     expect(idsOf((await run('list', '--after', '9996')).out)).toEqual(['id-9996', 'id-9997', 'id-9999']);
     expect(await run('drop', '--all', '--yes')).toMatchObject({ status: 0, out: 'Dropped 9999 letters.\n' });
@@ -273,6 +278,45 @@ describe('drop', () => {
     expect(await run('drop', choice)).toMatchObject({ status: 0 });
     expect((await contents(dead)).map(({ content }) => content.toString())).toEqual(['two']);
   });
+});
+
+describe('a letter whose headers cannot be written again', () => {
+  test.each([
+    ['a number below all that amqplib writes', { mine: { '!': 'double', value: -1e300 } }],
+    ['a time beyond all that amqplib writes', { mine: [{ '!': 'timestamp', value: 2n ** 64n - 1n }] }],
+  ])('(%s) is listed, shown, replayed without them, which is said, and dropped', async (_, headers) => {
+    for (const messageId of ['a', 'b', 'c']) await park('{}', { messageId, headers });
+    await treats(['a', 'b', 'c']);
+  });
+
+  test('(lists in lists, thousands of levels deep) is treated so too, and told where the stack is too small', async () => {
+    await channel.bindQueue(dead, 'billing', dead);
+    const publisher = fileURLToPath(new URL('../../../../billing-app/test/publish-nested.ts', import.meta.url));
+    for (let count = 0; count < 3; count++)
+      await promisify(execFile)(process.execPath, [STACK, publisher], { env: { ...environment, BILLING_QUEUE: dead } });
+    const small = spawn(process.execPath, ['--stack-size=400', PROGRAM, 'list'], { env: { ...process.env, ...environment } });
+    expect(await outcome(small)).toEqual({ status: 1, out: '', err: expect.stringMatching(/^A letter has headers .*\n$/) });
+    expect(idsOf((await run('list')).out)).toEqual(['nested', 'nested', 'nested']);
+    expect((await run('show', 'nested')).out).toMatch(/^nope$/m);
+    expect(await run('replay', 'nested')).toMatchObject({ status: 0, err: '' });
+    // Not read here: that takes the larger stack too.
+    expect([await channel.checkQueue(queue), await channel.checkQueue(dead)]).toMatchObject([
+      { messageCount: 1 },
+      { messageCount: 0 },
+    ]);
+  });
+
+  async function treats([replayed, dropped, kept]: string[]) {
+    expect(idsOf((await run('list')).out)).toEqual([replayed, dropped, kept]);
+    expect(await run('show', replayed!)).toMatchObject({ status: 0, err: '', out: expect.stringMatching(/^mine: /m) });
+    const out = `Replayed ${replayed}.\nWithout its headers, which cannot be written: ${replayed}.\n`;
+    expect(await run('replay', replayed!)).toEqual({ status: 0, err: '', out });
+    expect(await run('drop', dropped!)).toEqual({ status: 0, err: '', out: `Dropped ${dropped}.\n` });
+    expect(await idsIn(dead)).toEqual([kept]);
+    const [message] = await contents(queue);
+    expect(message!.content.toString()).toBe('{}');
+    expect(message!.properties).toMatchObject({ messageId: replayed, headers: { 'x-cut': 'headers' } });
+  }
 });
 
 describe('ends with status 1 and one sentence', () => {
