@@ -46,5 +46,5 @@ function listen(port: number, host: string): Promise<Server | 'taken' | 'unavail
 
 const close = (server: Server) => new Promise<void>((resolve) => server.close(() => resolve()));
 
-/** Whether a server's log says that it could not have a port: in PostgreSQL's words, or in Erlang's. */
-export const saysTaken = (log: string) => /address already in use|eaddrinuse/i.test(log);
+/** Whether a server's log says that it could not have a port: in PostgreSQL's words, in Erlang's, or in RabbitMQ's (`dist_port_already_used`). */
+export const saysTaken = (log: string) => /address already in use|eaddrinuse|port_already_used/i.test(log);
