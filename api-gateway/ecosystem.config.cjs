@@ -1,14 +1,18 @@
-/** How PM2 runs the gateway, on this computer and in its machine. NODE_BINARY: the Node that runs it (>= 22.18). */
+/**
+ * How PM2 runs the gateway, on this computer and in its machine. In cluster mode `pm2 reload` starts the new process before it stops
+ * the old one; both are run by the Node that PM2's daemon runs on (>= 22.18).
+ */
 module.exports = {
   apps: [
     {
       name: 'api_gateway',
       script: 'server.ts',
       cwd: __dirname,
-      interpreter: process.env.NODE_BINARY || process.execPath,
+      interpreter: process.execPath, // not used, but without it PM2 looks for one that runs .ts
       // http-proxy uses util._extend. The space for what has just been allocated grows to 108 MB under load, and never shrinks.
       node_args: ['--disable-warning=DEP0060', '--max-semi-space-size=16'],
-      exec_mode: 'fork', // cluster mode ignores `interpreter`
+      exec_mode: 'cluster',
+      merge_logs: true,
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,
       listen_timeout: 60_000,

@@ -1,14 +1,18 @@
-/** How PM2 runs the inventory, on this computer and in its machine. NODE_BINARY: the Node that runs it (>= 22.18). */
+/**
+ * How PM2 runs the inventory, on this computer and in its machine. In cluster mode `pm2 reload` starts the new process before it stops
+ * the old one; both are run by the Node that PM2's daemon runs on (>= 22.18).
+ */
 module.exports = {
   apps: [
     {
       name: 'inventory_app',
       script: 'server.ts',
       cwd: __dirname,
-      interpreter: process.env.NODE_BINARY || process.execPath,
+      interpreter: process.execPath, // not used, but without it PM2 looks for one that runs .ts
       // Without these V8 lets garbage grow by 100 MB while a long list is read, though a page of it is all that is alive.
       node_args: ['--min-semi-space-size=4', '--max-semi-space-size=4', '--max-old-space-size=384'],
-      exec_mode: 'fork', // cluster mode ignores `interpreter`
+      exec_mode: 'cluster',
+      merge_logs: true,
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,
       listen_timeout: 60_000,

@@ -30,7 +30,9 @@ export async function giveNotice(open: Connections, rules: Rules): Promise<void>
 }
 
 /** Answers what was held back and what is under way. Resolves when every connection is closed, by us if need be. */
-export async function untilClosed(open: Connections): Promise<void> {
+export async function untilClosed(open: Connections, rules: Rules): Promise<void> {
+  if (open.size > 0) await sleep(HOLD); // in PM2's cluster mode the daemon has the port a little longer
+  rules.held = false;
   for (const connection of open.values()) connection.resume();
   const end = performance.now() + FINISH;
   for (; open.size > 0; await sleep(LOOK)) {

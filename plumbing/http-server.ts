@@ -70,8 +70,7 @@ export function createHttpServer(listener: RequestListener, options: HttpServerO
     async close() {
       await giveNotice(open, rules);
       const stopped = stop();
-      rules.held = false;
-      await untilClosed(open);
+      await untilClosed(open, rules);
       await stopped;
     },
     async destroy() {

@@ -1,5 +1,7 @@
+import cluster from 'node:cluster';
 import { ConfigurationError } from './environment.ts';
 import { createLog, type Logger } from './log.ts';
+import { standardError } from './output.ts';
 
 export interface Service {
   log: Logger;
@@ -15,12 +17,11 @@ const STOP_DEADLINE = 25_000;
  * A start that fails ends in one sentence and status 1; so does an error nobody handled, after it is logged.
  */
 export async function runService(name: string, start: () => Promise<Service>): Promise<void> {
-  let service: Service;
-  try {
-    service = await start();
-  } catch (error) {
-    fail(name, error);
-  }
+  const failStart = (error: unknown) => fail(name, error);
+  // Also of what fails on its own meanwhile: a worker of PM2's cluster mode would outlive a rejection.
+  process.once('uncaughtException', failStart).once('unhandledRejection', failStart);
+  const service = await start().catch(failStart);
+  process.off('uncaughtException', failStart).off('unhandledRejection', failStart);
   const { log } = service;
 
   let stopping = false;
@@ -45,6 +46,7 @@ export async function runService(name: string, start: () => Promise<Service>): P
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   // PM2 itself has died: who stays behind would hold the port against the one that PM2 starts next.
   process.on('disconnect', () => stop('the process manager is gone', 0));
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true; // else Node ends a worker then, without a stop
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'an error that nobody handled');
     stop('uncaught exception', 1);
@@ -59,18 +61,18 @@ export async function runService(name: string, start: () => Promise<Service>): P
 
 function fail(name: string, error: unknown): never {
   if (error instanceof ConfigurationError) {
-    process.stderr.write(`${name}: ${error.message}\n`);
+    standardError.write(`${name}: ${error.message}\n`);
     process.exit(1);
   }
   const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
-    process.stderr.write(
+    standardError.write(
       `${name}: port ${port} of ${address} is taken. Stop what listens there, or choose another port in .env.\n`,
     );
     process.exit(1);
   }
   if (code === 'EADDRNOTAVAIL') {
-    process.stderr.write(
+    standardError.write(
       `${name}: ${address} is not an address of this computer. The values of .env are the virtual machines'; npm start, in the folder above, runs everything on this computer.\n`,
     );
     process.exit(1);

@@ -1,51 +1,49 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { checkout } from '../../scripts/run/checkout.mjs';
+import { appPids, listApps, reloadApp, restartApp, startApp, startDaemon, stopDaemon } from '../../scripts/run/servers/pm2.ts';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
+const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };
 let env: Record<string, string>;
-const running: Record<string, ChildProcess> = {};
+let home: string;
 
-/** The real service, as PM2 runs it; resolves when it says that it is ready. */
-async function start(workspace: string): Promise<void> {
-  const cwd = fileURLToPath(new URL(`../../${workspace}`, import.meta.url));
-  const child = spawn(process.execPath, ['server.ts'], {
-    cwd,
-    env: { ...process.env, ...env, LOG_LEVEL: 'fatal' },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  running[workspace] = child;
-  expect(await Promise.race([once(child, 'message'), once(child, 'exit')])).toContain('ready');
-}
-
-/** What `pm2 restart` does. */
-async function restart(workspace: string): Promise<void> {
-  const child = running[workspace]!;
-  child.kill('SIGINT');
-  expect(await once(child, 'exit')).toEqual([0, null]);
-  await start(workspace);
-}
-
+/** The real services under a PM2 of their own. */
 beforeAll(async () => {
-  const { env: films } = await createTestDatabase('MOVIES_DB');
-  const { vhost } = await createTestVhost();
+  const [films, orders, { vhost }] = await Promise.all([
+    createTestDatabase('MOVIES_DB'),
+    createTestDatabase('ORDERS_DB'),
+    createTestVhost(),
+  ]);
   env = {
-    ...films,
+    ...films.env,
+    ORDERS_DB_NAME: orders.name,
     RABBITMQ_VHOST: vhost,
     API_GATEWAY_PORT: String(await anyFreePort()),
+    API_GATEWAY_LISTEN_HOST: '127.0.0.1,::1',
     INVENTORY_PORT: String(await anyFreePort()),
+    LOG_LEVEL: 'warn',
   };
-  await Promise.all([start('inventory-app'), start('api-gateway')]);
+  mkdirSync(join(checkout, '.local'), { recursive: true });
+  home = mkdtempSync(join(checkout, '.local', 'restart-'));
+  await startDaemon(home);
+  await Promise.all(Object.entries(APPS).map(([name, workspace]) => startApp(home, workspace, name, env)));
 });
-afterAll(() => {
-  for (const child of Object.values(running)) child.kill('SIGKILL');
+afterAll(async () => {
+  await stopDaemon(home);
+  rmSync(home, { recursive: true });
 });
 
-const film = { path: '/api/movies', body: JSON.stringify({ title: 'Restarted' }) };
-const order = { path: '/api/billing', body: JSON.stringify({ user_id: 1, number_of_items: 1, total_amount: 1 }) };
+const film = { path: '/api/movies', body: JSON.stringify({ title: 'Restarted' }), table: 'movies' };
+const order = {
+  path: '/api/billing',
+  body: JSON.stringify({ user_id: 1, number_of_items: 1, total_amount: 1 }),
+  table: 'orders',
+};
 
 /** One POST: its status and the last part of the problem's type, or the code of the error. */
 function post({ path, body }: typeof film, agent: Agent): Promise<string> {
@@ -64,12 +62,15 @@ function post({ path, body }: typeof film, agent: Agent): Promise<string> {
   });
 }
 
-/** What twenty clients get that post films and orders, each on a kept connection of its own, while `meanwhile` happens. */
-async function underLoad(meanwhile: () => Promise<void>): Promise<Map<string, number>> {
+/**
+ * What twenty clients get that post films and orders, while `meanwhile` happens: most on a kept connection of their own, and some,
+ * with `fresh`, on a new one for each request.
+ */
+async function underLoad(meanwhile: () => Promise<void>, { fresh = 0 } = {}): Promise<Map<string, number>> {
   const outcomes = new Map<string, number>();
   let over = false;
-  const client = async (what: typeof film) => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const client = async (what: typeof film, keepAlive: boolean) => {
+    const agent = new Agent({ keepAlive, maxSockets: 1 });
     while (!over) {
       const outcome = `${what.path} ${await post(what, agent)}`;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
@@ -77,7 +78,7 @@ async function underLoad(meanwhile: () => Promise<void>): Promise<Map<string, nu
     }
     agent.destroy();
   };
-  const clients = Array.from({ length: 20 }, (_, i) => client(i % 2 ? film : order));
+  const clients = Array.from({ length: 20 }, (_, i) => client(i % 2 ? film : order, i >= fresh));
   await expect.poll(() => outcomes.get('/api/billing 200') ?? 0).toBeGreaterThan(50);
   await meanwhile();
   const before = outcomes.get('/api/billing 200')!;
@@ -87,13 +88,44 @@ async function underLoad(meanwhile: () => Promise<void>): Promise<Map<string, nu
   return outcomes;
 }
 
+async function count({ table }: typeof film): Promise<number> {
+  const { postgres } = inject('services');
+  const database = table === 'movies' ? env.MOVIES_DB_NAME : env.ORDERS_DB_NAME;
+  const client = new pg.Client({ ...postgres, user: postgres.superuser, database });
+  await client.connect();
+  const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int FROM ${table}`);
+  await client.end();
+  return rows[0]!.count;
+}
+
+const processes = () => Object.keys(APPS).map((name) => appPids(home, name));
+
+test.each(['api_gateway', 'inventory_app'] as const)(
+  'A reload of %s under load fails no request, and loses no film and no order',
+  async (name) => {
+    const before = [await count(film), await count(order), processes()] as const;
+    const outcomes = await underLoad(() => reloadApp(home, APPS[name], env), { fresh: 10 });
+    expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
+    expect(await count(film)).toBe(before[0] + outcomes.get('/api/movies 201')!);
+    await expect.poll(() => count(order)).toBe(before[1] + outcomes.get('/api/billing 200')!);
+    const after = processes();
+    expect(Object.keys(APPS).filter((_, i) => after[i]!.join() !== before[2][i]!.join())).toEqual([name]);
+  },
+);
+
+test('A reload brings changed settings', async () => {
+  await reloadApp(home, APPS.inventory_app, { ...env, LOG_LEVEL: 'error' });
+  const app = (await listApps(home)).find(({ name }) => name === 'inventory_app')!;
+  expect(app.environment).toMatchObject({ LOG_LEVEL: 'error', MOVIES_DB_NAME: env.MOVIES_DB_NAME });
+});
+
 test('A restart of inventory under load breaks no film: it is stored, or refused as long as nobody is there', async () => {
-  const outcomes = await underLoad(() => restart('inventory-app'));
+  const outcomes = await underLoad(() => restartApp(home, 'inventory_app'));
   for (const outcome of outcomes.keys())
     expect(['/api/movies 201', '/api/movies 503 inventory-unreachable', '/api/billing 200']).toContain(outcome);
 });
 
 test('A restart of the gateway under load breaks no request, and refuses no order once it takes connections', async () => {
-  const outcomes = await underLoad(() => restart('api-gateway'));
+  const outcomes = await underLoad(() => restartApp(home, 'api_gateway'));
   for (const outcome of outcomes.keys()) expect(outcome).toMatch(/^\/api\/(movies 201|billing 200|\w+ ECONNREFUSED .*)$/);
 });

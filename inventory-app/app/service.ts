@@ -15,8 +15,7 @@ export const run = (environment: Environment) =>
 
     const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
     const server = createInventoryServer(app.callback(), config, log);
-    // The first question to Prisma sets its engine up, for which no client should wait: seconds on a slow machine.
-    await database.movie.findFirst({ where: { id: 0 } }).catch(() => {}); // the database may be away
+    await database.warmUp().catch(() => {}); // the database may be away
     log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
 
     return {

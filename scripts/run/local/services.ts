@@ -26,6 +26,16 @@ export const environmentOf = ({ workspace }: Service, environment: Environment):
   [CODE]: codeDigest(workspace),
 });
 
+/** What takes the place of that in a process started beside it: PM2 adds to the variables, so those that are gone become empty. */
+export const environmentAfter = (service: Service, running: App, environment: Environment): Environment => ({
+  ...Object.fromEntries(
+    changedSettings(service, running.environment, environment)
+      .filter((name) => !(name in environment))
+      .map((name) => [name, '']),
+  ),
+  ...environmentOf(service, environment),
+});
+
 /** What a running service does not have yet, in words, or undefined when it is as it should be. */
 export function outdated(service: Service, running: App, wanted: Environment): string | undefined {
   const old: string[] = [];

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from '../servers/lock.mjs';
 import { databases, isMigrated, migrate } from '../servers/migrations.ts';
-import { type App, deleteApp, findDaemon, listApps, startApp, startDaemon, stopDaemon } from '../servers/pm2.ts';
+import { type App, deleteApp, findDaemon, listApps, reloadApp, startApp, startDaemon, stopDaemon } from '../servers/pm2.ts';
 import { isFree } from '../servers/ports.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { findPostgres, startPostgres } from '../servers/postgres/postgres.ts';
@@ -22,7 +22,7 @@ import {
 import { emptyDatabases, movedServer } from './findings.ts';
 import { requireOwner } from './home.ts';
 import { othersTake, takenText, untilReady } from './readiness.ts';
-import { environmentOf, outdated, type Service, services } from './services.ts';
+import { environmentAfter, environmentOf, outdated, type Service, services } from './services.ts';
 
 interface Running {
   environment: Environment;
@@ -111,29 +111,34 @@ async function start(home: string, own: Record<string, string | undefined>, repo
   for (const text of emptyDatabases(saved, environment)) report.note(text);
   saveEnvironment(home, { environment, overrides: overridesIn(overrides, environment) });
 
+  // One that runs nothing may be anybody's, on a Node that cannot run the services.
+  if (![...apps.values()].some(({ status }) => status === 'online')) await stopDaemon(home);
   if (findDaemon(home) === undefined) await report.step('PM2', () => startDaemon(home));
   const down = services.filter(({ name }) => !isUp(name) || !apps.has(name));
   await settleAll(down.map((service) => startService(home, service, environment, report)));
   // What takes work in comes last: it needs what the others are by then.
   let changed = 0;
   for (const service of services.filter((candidate) => !down.includes(candidate)).toReversed()) {
-    const old = outdated(service, apps.get(service.name)!, environment);
+    const running = apps.get(service.name)!;
+    const old = outdated(service, running, environment);
     if (!old) continue;
     changed++;
     report.note(`${service.name} runs with old ${old}: it finishes what it has in hand and starts anew`);
-    await startService(home, service, environment, report);
+    await startService(home, service, environment, report, running);
   }
   await report.step('All ready', () => untilReady(home, environment));
   return { environment, wasComplete: down.length + changed === 0 && postgres !== undefined && broker !== undefined };
 }
 
-/** Starts a service, or starts it anew, and gives up as soon as another program has its port. */
-function startService(home: string, service: Service, environment: Environment, report: Report): Promise<void> {
+/** Starts a service, beside its running process where that is possible, and gives up as soon as another program has its port. */
+function startService(home: string, service: Service, environment: Environment, report: Report, running?: App): Promise<void> {
   const { workspace, name, port } = service;
   return report.step(name, async (detail) => {
     if (port) detail(`127.0.0.1:${environment[port]}`);
     const control = new AbortController();
-    const starting = startApp(home, workspace, name, environmentOf(service, environment), control.signal);
+    const starting = running?.reloadable
+      ? reloadApp(home, workspace, environmentAfter(service, running, environment), control.signal)
+      : startApp(home, workspace, name, environmentOf(service, environment), control.signal);
     const taken = port && othersTake(home, name, port, Number(environment[port]), control.signal);
     const problem = await Promise.race([starting.then(() => ''), ...(taken ? [taken] : [])]).finally(() => control.abort());
     if (!problem) return;

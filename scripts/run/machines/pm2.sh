@@ -24,6 +24,8 @@ After=network-online.target postgresql.service rabbitmq-server.service
 Wants=network-online.target
 
 [Service]
+# What runs in cluster mode takes its connections itself, and not from PM2's daemon.
+Environment=NODE_CLUSTER_SCHED_POLICY=none
 TimeoutStartSec=10min
 TimeoutStopSec=2min
 UNIT

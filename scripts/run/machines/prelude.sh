@@ -119,11 +119,11 @@ setting() {
 # PM2 keeps the environment that it is called with: it must not be this one.
 pm2() { env --ignore-environment PATH="$PATH" HOME=/root LANG=C.UTF-8 /usr/local/bin/pm2 "$@"; }
 
-# status_in APP FILE: the app's status in a list of PM2's, or nothing.
+# status_in APP FILE [FIELD]: the app's status, or that field, in a list of PM2's; or nothing.
 status_in() {
   node -e "
     const text = require('node:fs').readFileSync(process.argv[2], 'utf8');
     const apps = JSON.parse(text.slice(text.search(/^\\[[\\]{\\n]/m))); // PM2 may have said something before
     const found = apps.find(({ name }) => name === process.argv[1]);
-    console.log(found ? (found.pm2_env ?? found).status : '');" "$1" "$2"
+    console.log(found ? (found.pm2_env ?? found)[process.argv[3]] : '');" "$1" "$2" "${3:-status}"
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Does:  switches to the prepared code, (re)starts the service under PM2 when its code or its settings have changed, waits
 #        until it works, and saves PM2's list for the next boot.
-# Why:   the old process finishes what it holds before it ends; orders wait in the queue meanwhile.
+# Why:   the old process finishes what it holds before it ends. Gateway's and inventory's ends when the new one is ready;
+#        billing's before it starts, and orders wait in the queue meanwhile.
 #        A service that `pm2 save` noted as stopped stays stopped.
 # Needs: the service's folder as its argument, and of .env: the service's own keys.
 set -euo pipefail
@@ -14,7 +15,9 @@ prepared=$release
 [[ -e $prepared/$service/ecosystem.config.cjs ]] || fail "there is no code of $service: run 'vagrant provision'"
 app=$(node -p "require('$prepared/$service/ecosystem.config.cjs').apps[0].name")
 fingerprint=$(cat "$prepared/.digest" "$release/.env" | sha256sum)
+mode=$(node -p "require('$prepared/$service/ecosystem.config.cjs').apps[0].exec_mode")
 running=$(pm2 jlist | status_in "$app" /dev/stdin)
+running_mode=$(pm2 jlist | status_in "$app" /dev/stdin exec_mode)
 
 switch_release() {
   [[ $prepared == "$next" ]] || return 0
@@ -22,11 +25,11 @@ switch_release() {
   rm -rf "$release.old"
   mv "$release" "$release.old"
   mv "$next" "$release"
-  rm -rf "$release.old"
 }
 
 if [[ $(status_in "$app" /root/.pm2/dump.pm2) == stopped && $running == stopped ]]; then
   switch_release
+  rm -rf "$release.old"
   say "$app stays stopped, as saved. To start it: sudo pm2 start $app && sudo pm2 save"
   exit
 fi
@@ -35,13 +38,20 @@ if [[ $running == online && $(cat "$release/.started" 2>/dev/null) == "$fingerpr
   exit
 fi
 
-if [[ -n $running ]]; then
-  say "stopping $app"
-  pm2 delete "$app" >/dev/null # and not `restart`, which would keep the old description of the app
+if [[ $running == online && $running_mode == cluster_mode && $mode == cluster ]]; then
+  switch_release
+  say "starting $app beside the one that runs"
+  pm2 reload "$release/$service/ecosystem.config.cjs" >/dev/null
+else
+  if [[ -n $running ]]; then
+    say "stopping $app"
+    pm2 delete "$app" >/dev/null # and not `restart`, which would keep the old description of the app
+  fi
+  switch_release
+  say "starting $app"
+  pm2 start "$release/$service/ecosystem.config.cjs" >/dev/null
 fi
-switch_release
-say "starting $app"
-pm2 start "$release/$service/ecosystem.config.cjs" >/dev/null
+rm -rf "$release.old" # only now: what ran was made of it
 bash "$(dirname "$0")/ready.sh" "$service"
 pm2 save >/dev/null
 (umask 077 && printf '%s\n' "$fingerprint" >"$release/.started")

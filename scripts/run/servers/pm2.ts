@@ -14,6 +14,8 @@ export interface App {
   pid: number;
   since: Date;
   restarts: number;
+  /** Whether PM2 can start its successor beside it. */
+  reloadable: boolean;
   /** That of its start. */
   environment: Record<string, string>;
 }
@@ -63,9 +65,15 @@ export function findDaemon(home: string): number | undefined {
   }
 }
 
+/**
+ * What runs in cluster mode has the daemon's variables and its Node, and takes connections by itself, not from the
+ * daemon (`none`): see docs/decisions/cluster-mode.md.
+ */
 export async function startDaemon(home: string): Promise<void> {
   mkdirSync(join(home, 'pm2'), { recursive: true });
-  await pm2(home, ['ping']);
+  const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
+  const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none' };
+  await run(process.execPath, [program, 'ping'], { cwd: checkout, env });
 }
 
 /** What PM2 knows; nothing when its daemon does not run. */
@@ -75,7 +83,7 @@ export async function listApps(home: string): Promise<App[]> {
   const list = JSON.parse(out.slice(out.indexOf('['))) as {
     name: string;
     pid: number;
-    pm2_env: { status: string; pm_uptime: number; restart_time: number; env: Record<string, string> };
+    pm2_env: { status: string; exec_mode: string; pm_uptime: number; restart_time: number; env: Record<string, string> };
   }[];
   return list.map(({ name, pid, pm2_env }) => ({
     name,
@@ -83,6 +91,7 @@ export async function listApps(home: string): Promise<App[]> {
     status: pm2_env.status,
     since: new Date(pm2_env.pm_uptime),
     restarts: pm2_env.restart_time,
+    reloadable: pm2_env.exec_mode === 'cluster_mode',
     environment: pm2_env.env,
   }));
 }
@@ -107,6 +116,16 @@ export async function startApp(
 ): Promise<void> {
   await deleteApp(home, name); // PM2 would start it again with the environment of its last start
   await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
+}
+
+/** Starts a process with today's code and this environment beside the one that runs, which stops when the other is ready. */
+export async function reloadApp(
+  home: string,
+  workspace: string,
+  environment: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
 }
 
 /** As `pm2 restart`: with the environment of its last start. */

@@ -11,6 +11,7 @@ const running = (one: Service, settings = {}): App => ({
   pid: 1,
   since: new Date(),
   restarts: 0,
+  reloadable: true,
   environment: { ...environmentOf(one, environment), HOME: '/root', ...settings },
 });
 
