@@ -5,6 +5,7 @@ import { Failure } from '../../terminal/failure.mjs';
 import { holderOfPort, listensOn } from '../listeners.ts';
 import { freePort, isFree, saysTaken } from '../ports.ts';
 import { appendedTo, endProcess, waitFor } from '../process.ts';
+import { reasonsIn, saysDamaged } from '../start-failure.ts';
 import { postgresBinaries, type Unprivileged, unprivileged } from './binaries.ts';
 import { createCluster, giveAway, paths, readLock, removeStaleLock, SUPERUSER } from './cluster.ts';
 import { connect, type Postgres } from './connection.ts';
@@ -52,10 +53,11 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     const logged = existsSync(log) ? statSync(log).size : 0;
     const { server, problem } = await launch(options, chosen, user);
     if (server) return server;
-    const lost = !(await isFree(chosen)) || saysTaken(appendedTo(log, logged));
+    const said = appendedTo(log, logged);
+    const lost = !(await isFree(chosen)) || saysTaken(said);
     if (exact || attempt === ATTEMPTS || !lost) {
       const taken = (await isFree(chosen)) ? problem : `${problem}; its port ${chosen} is taken${holderOfPort(chosen)}`;
-      throw new Failure(`PostgreSQL could not start (${taken}): see ${log}.`);
+      throw new Failure(`PostgreSQL could not start (${taken}${reasonsIn(said, home)}): see ${log}.`);
     }
     chosen = await freePort(chosen + 1);
   }
@@ -68,6 +70,7 @@ async function launch(
 ): Promise<{ server?: Postgres; problem?: string }> {
   const { data, log } = paths(home);
   const output = openSync(log, 'a');
+  const logged = statSync(log).size;
   const configuration = { ...USUAL, port, ...settings };
   const [command, ...args] = [
     ...user.prefix,
@@ -87,8 +90,9 @@ async function launch(
   });
   child.unref();
   const server = createHandle(home, child.pid ?? 0, port);
-  const up = await waitFor(START_LIMIT, async () => ended !== undefined || (await answers(server)));
-  if (up && ended === undefined) return { server };
+  const inVain = () => ended !== undefined || saysDamaged(appendedTo(log, logged));
+  const up = await waitFor(START_LIMIT, async () => (await answers(server)) || inVain());
+  if (up && !inVain()) return { server };
   if (ended === undefined) await server.kill();
   return { problem: ended ?? 'it does not answer' };
 }

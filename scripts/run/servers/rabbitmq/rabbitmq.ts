@@ -8,6 +8,7 @@ import { Failure } from '../../terminal/failure.mjs';
 import { holderOfPort } from '../listeners.ts';
 import { freePort, isFree, saysTaken } from '../ports.ts';
 import { appendedTo, endProcess, waitFor } from '../process.ts';
+import { reasonsIn } from '../start-failure.ts';
 import { renderDefinitions } from './definitions.ts';
 import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from './installation.ts';
 import { answers, launch, nodeEnvironment } from './launch.ts';
@@ -74,10 +75,11 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     if (record) return createHandle(home, record, environment, installation);
     await stopBroker(home);
     const taken = (await Promise.all(Object.values(addresses).map(async (one) => ((await isFree(one)) ? [] : [one])))).flat();
-    const lost = taken.length > 0 || saysTaken(appendedTo(output, logged));
+    const said = appendedTo(output, logged);
+    const lost = taken.length > 0 || saysTaken(said);
     if (!lost || attempt === ATTEMPTS || (exact && taken.includes(port))) {
       const holders = taken.map((one) => `; its port ${one} is taken${holderOfPort(one)}`).join('');
-      throw new Failure(`RabbitMQ could not start (${problem}${holders}): see ${output}.`);
+      throw new Failure(`RabbitMQ could not start (${problem}${holders}${reasonsIn(said, home)}): see ${output}.`);
     }
     if (!exact) first = addresses.port + 3;
   }
