@@ -116,3 +116,8 @@ export const variable = {
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .prefault('info'),
 };
+
+/** As `parseEnvironment`, for variables that only have to be there. */
+export function requireVariables(names: string[], environment: Environment): void {
+  parseEnvironment(z.object(Object.fromEntries(names.map((name) => [name, variable.text]))), environment);
+}

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ConfigurationError, readEnvironment } from '@crud-master/plumbing/environment';
+import { ConfigurationError, readEnvironment, requireVariables } from '@crud-master/plumbing/environment';
 import { checkout } from '../checkout.mjs';
 import { Failure } from '../terminal/failure.mjs';
 import { requireOwner } from './home.ts';
@@ -49,10 +49,13 @@ export function homeEnvironment(home: string, own: Record<string, string | undef
   return withOwnPasswords(localEnvironment(own), markOf(home), chosen);
 }
 
-/** Throws a Failure that names everything the services would refuse to start with. */
+/** What only the stack itself and the operators' tools read. */
+const STACK_VARIABLES = ['RABBITMQ_ADMIN_USER', 'RABBITMQ_ADMIN_PASSWORD', 'LOCAL_POSTGRES_PORT', 'LOCAL_RABBITMQ_PORT'];
+
+/** Throws a Failure that names everything the services, or the stack itself, would refuse to start with. */
 export function requireUsable(environment: Environment): void {
   const problems = new Set<string>();
-  for (const { load } of services) {
+  for (const load of [...services.map((service) => service.load), () => requireVariables(STACK_VARIABLES, environment)]) {
     try {
       load(environment);
     } catch (error) {

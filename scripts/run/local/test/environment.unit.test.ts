@@ -18,3 +18,8 @@ test('what was set for a start goes on to hold, what was only passed on from .en
   const own = { INVENTORY_PORT: '4711', API_GATEWAY_PORT: plain.API_GATEWAY_PORT, EDITOR: 'vi' };
   expect(overridesIn(own, localEnvironment(own))).toEqual({ INVENTORY_PORT: '4711' });
 });
+
+test('a variable that only the operators need is missed before anything starts', () => {
+  const { RABBITMQ_ADMIN_PASSWORD: _, ...environment } = localEnvironment({});
+  expect(() => requireUsable(environment)).toThrow(/RABBITMQ_ADMIN_PASSWORD is missing$/);
+});
