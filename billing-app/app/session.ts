@@ -37,7 +37,8 @@ export interface Session {
  * connection of their own, for three reasons:
  * - Rascal's subscription reads headers that anyone can send. An `x-death` that is no list throws inside it and breaks the
  *   connection, again at every redelivery, and a `rascal` header makes it decrypt, or discard, the message.
- * - It acknowledges messages one by one, which costs as much as storing them.
+ * - It acknowledges one message, or all in hand, stored or not. One by one, an order costs half as much again
+ *   (docs/decisions/messages-in-hand.md).
  * - RabbitMQ stops reading from connections that publish while it is short of memory or disk; acknowledgements must still arrive.
  *
  * Rejects when the broker is away, or refuses what is asked of it.

@@ -30,6 +30,12 @@ export function nodeArguments(workspace: string): string[] {
   return apps[0].node_args ?? [];
 }
 
+/** Billing with its way to the queue exchanged. */
+export function startRascalBilling(environment: Record<string, string>): Running {
+  const args = [...nodeArguments('billing-app'), 'rascal-billing.ts'];
+  return run('rascal-billing', process.execPath, args, join(checkout, 'scripts/prove/bench'), environment);
+}
+
 /** A program of the folder of peers, in production mode. */
 export function startPeer(program: string, environment: Record<string, string>): Running {
   const name = [program, ...(environment.VARIANT ? [environment.VARIANT] : [])].join('-');

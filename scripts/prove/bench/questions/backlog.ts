@@ -5,7 +5,7 @@ import { Failure } from '../../../run/terminal/failure.mjs';
 import { median } from '../../statistics.ts';
 import { cpuSeconds } from '../../usage.ts';
 import { ORDER, publishOrders, purge } from '../broker.ts';
-import { type Role, type Running, startPeer, startService } from '../contender.ts';
+import { type Role, type Running, startPeer, startRascalBilling, startService } from '../contender.ts';
 import { databaseOf, withDatabase } from '../database.ts';
 import type { Bench, Question, Result } from '../question.ts';
 import { ratioTarget } from '../rounds.ts';
@@ -44,6 +44,7 @@ export const backlog: Question = {
     const ours = () => startService('billing-app', environment);
     const drainers: Drainer[] = [
       { name: OURS, role: 'ours', start: ours },
+      { name: "billing by Rascal's subscription", role: 'peer', start: () => startRascalBilling(environment) },
       { name: WITH_BAD, role: 'ours', odd: { every: 100, body: NO_ORDER, isOrder: false }, start: ours },
       { name: WITH_LARGE, role: 'ours', odd: { every: 1000, body: LARGE_ORDER, isOrder: true }, start: ours },
       {
@@ -72,7 +73,7 @@ export const backlog: Question = {
     return {
       title: `A backlog of ${size.toLocaleString('en')} orders drained into rows`,
       method:
-        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the others do none of that. A large order has half a megabyte of what an order does not need. The consumer with a transaction per message gets a tenth of the backlog.',
+        'The queue is filled, then the consumer started. Counted is from its first rows in the table to its last one, so that neither starting nor connecting matters. Ours reads every message strictly, remembers its id and stores it exactly once; the peers do none of that, but for billing with only its way to the queue exchanged. A large order has half a megabyte of what an order does not need. The consumer with a transaction per message gets a tenth of the backlog.',
       tables: [
         {
           columns: ['', 'orders/s', '× ours', 'CPU per order'],
