@@ -1,6 +1,6 @@
 import { loadEnvironment } from '@crud-master/plumbing/environment';
-import { localEnvironment, savedEnvironment } from '../run/local/environment.ts';
-import { localHome } from '../run/local/home.ts';
+import { localEnvironment, savedEnvironment } from '../run/stack/environment.ts';
+import { localHome } from '../run/stack/home.ts';
 
 export type Target = 'local' | 'vagrant';
 

@@ -1,8 +1,8 @@
 // npm run sql -- DATABASE 'STATEMENT': runs one statement in a database of the stack, as the role that owns it
 import pg from 'pg';
-import { savedEnvironment } from '../run/local/environment.ts';
-import { localHome } from '../run/local/home.ts';
 import { databases } from '../run/servers/migrations.ts';
+import { savedEnvironment } from '../run/stack/environment.ts';
+import { localHome } from '../run/stack/home.ts';
 import { runCommand } from '../run/terminal/command.ts';
 import { Failure } from '../run/terminal/failure.mjs';
 import { textTable } from '../run/terminal/table.ts';

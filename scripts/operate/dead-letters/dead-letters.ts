@@ -28,7 +28,7 @@ import { type Entry, entryOf, letterText, listText, number } from './text.ts';
 /** That of the local stack is complete, and knows the ports that were free. Its code is no part of a machine's release. */
 async function environment(): Promise<Environment> {
   const local = fileURLToPath(new URL('../../../.local', import.meta.url));
-  const saved = existsSync(local) ? (await import('../../run/local/environment.ts')).savedEnvironment(local) : undefined;
+  const saved = existsSync(local) ? (await import('../../run/stack/environment.ts')).savedEnvironment(local) : undefined;
   return saved ? { ...saved, ...process.env } : loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
 }
 

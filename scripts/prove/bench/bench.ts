@@ -4,10 +4,10 @@
  *     npm run bench -- [--quick] [--only QUESTION,...]
  */
 import { parseArgs } from 'node:util';
-import { services } from '../../run/local/services.ts';
-import { stopStack } from '../../run/local/stack.ts';
 import { withLock } from '../../run/servers/lock.mjs';
 import { deleteApp } from '../../run/servers/pm2.ts';
+import { services } from '../../run/stack/services.ts';
+import { stopStack } from '../../run/stack/stack.ts';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createReport } from '../../run/terminal/report.ts';

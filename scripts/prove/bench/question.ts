@@ -1,4 +1,4 @@
-import type { Environment } from '../../run/local/environment.ts';
+import type { Environment } from '../../run/stack/environment.ts';
 import type { Role } from './contender.ts';
 
 export interface Bench {

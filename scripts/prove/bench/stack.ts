@@ -1,6 +1,6 @@
-import type { Environment } from '../../run/local/environment.ts';
-import { startStack } from '../../run/local/stack.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
+import type { Environment } from '../../run/stack/environment.ts';
+import { startStack } from '../../run/stack/stack.ts';
 import type { Report } from '../../run/terminal/report.ts';
 
 /** A stack beside the one of `npm start`: other folder, other ports. */

@@ -1,6 +1,6 @@
 // What `npm start` does, in the folder of the benchmark. The environment says the ports.
 
-import { startStack } from '../../run/local/stack.ts';
+import { startStack } from '../../run/stack/stack.ts';
 import { runCommand } from '../../run/terminal/command.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { benchHome } from './contender.ts';

@@ -1,6 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, homeEnvironment } from '../../run/local/environment.ts';
 import { databases, migrate } from '../../run/servers/migrations.ts';
 import { findDaemon, restartApp, startApp, startDaemon } from '../../run/servers/pm2.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
@@ -11,6 +10,7 @@ import { isAlive, waitFor } from '../../run/servers/process.ts';
 import { findBroker, stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
 import { type Broker, startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { Relay } from '../../run/servers/relay.ts';
+import { type Environment, homeEnvironment } from '../../run/stack/environment.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { type Link, SERVICES, type Service } from './plan.ts';
 import { kill } from './processes.ts';

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { gatewayUrl } from '../../operate/gateway-url.ts';
 import { checkout } from '../../run/checkout.mjs';
-import { savedEnvironment } from '../../run/local/environment.ts';
-import { localHome } from '../../run/local/home.ts';
+import { savedEnvironment } from '../../run/stack/environment.ts';
+import { localHome } from '../../run/stack/home.ts';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readEnvironment } from '@crud-master/plumbing/environment';
 import { checkout } from '../../run/checkout.mjs';
-import { markOf, withOwnPasswords } from '../../run/local/identity.ts';
 import { databases, migrate } from '../../run/servers/migrations.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
@@ -12,6 +11,7 @@ import { findPostgres, startPostgres } from '../../run/servers/postgres/postgres
 import { isAlive } from '../../run/servers/process.ts';
 import { stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
 import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { markOf, withOwnPasswords } from '../../run/stack/identity.ts';
 
 /** What the tests get to know of the PostgreSQL and RabbitMQ of this run. */
 export interface Services {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { checkout } from '../../../run/checkout.mjs';
-import { stopStack } from '../../../run/local/stack.ts';
+import { stopStack } from '../../../run/stack/stack.ts';
 import { Failure } from '../../../run/terminal/failure.mjs';
 import { createReport } from '../../../run/terminal/report.ts';
 import { median } from '../../statistics.ts';

@@ -1,10 +1,10 @@
 // npm start
 
 import { pm2Home } from '../servers/pm2.ts';
+import { localHome } from '../stack/home.ts';
+import { startStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';
 import { createReport } from '../terminal/report.ts';
-import { localHome } from './home.ts';
-import { startStack } from './stack.ts';
 
 await runCommand(async () => {
   const started = Date.now();

@@ -1,9 +1,9 @@
 // npm run logs [-- APP] [--lines N] [--nostream]: the services' logs, followed on a terminal
 
 import { findDaemon, showLogs } from '../servers/pm2.ts';
+import { localHome, requireOwner } from '../stack/home.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
-import { localHome, requireOwner } from './home.ts';
 
 await runCommand(async () => {
   const home = localHome();

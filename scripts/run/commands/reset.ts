@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { localHome, requireOwner } from '../stack/home.ts';
+import { stopStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
-import { localHome, requireOwner } from './home.ts';
-import { stopStack } from './stack.ts';
 
 /** Downloads, which hold nothing of the user's, and locks, with the files that they are made of. */
 const KEPT = /^(cache$|(stack|install)\.lock)/;

@@ -1,9 +1,9 @@
 // npm stop
 
+import { localHome } from '../stack/home.ts';
+import { stopStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';
 import { createReport } from '../terminal/report.ts';
-import { localHome } from './home.ts';
-import { stopStack } from './stack.ts';
 
 await runCommand(async () => {
   const ran = await stopStack(localHome(), createReport());

@@ -12,7 +12,7 @@ import { findBroker } from '../../servers/rabbitmq/node-files.ts';
 import type { Report } from '../../terminal/report.ts';
 import { type Environment, savedEnvironment } from '../environment.ts';
 import { startStack, stopStack } from '../stack.ts';
-import { stackStatus } from '../stack-status.ts';
+import { stackStatus } from '../status.ts';
 
 /** Two stacks of one computer, which look for their ports in the same place. */
 const root = join(checkout, '.local', 'stacks', String(process.pid));

@@ -1,9 +1,9 @@
 // npm run status: 0 when everything runs, else 1
 
+import { localHome } from '../stack/home.ts';
+import { stackStatus } from '../stack/status.ts';
 import { runCommand } from '../terminal/command.ts';
 import { textTable } from '../terminal/table.ts';
-import { localHome } from './home.ts';
-import { stackStatus } from './stack-status.ts';
 
 await runCommand(async () => {
   const parts = await stackStatus(localHome());

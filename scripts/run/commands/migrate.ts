@@ -5,11 +5,11 @@ import { checkout } from '../checkout.mjs';
 import { withLock } from '../servers/lock.mjs';
 import { databases } from '../servers/migrations.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
+import { savedEnvironment } from '../stack/environment.ts';
+import { localHome } from '../stack/home.ts';
+import { changeSchema, migrationStatus, type Target } from '../stack/schema-change.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
-import { savedEnvironment } from './environment.ts';
-import { localHome } from './home.ts';
-import { changeSchema, migrationStatus, type Target } from './schema-change.ts';
 
 const USAGE = `Usage: npm run migrate -- ${databases.map(({ app }) => app).join('|')} --name intent-of-the-change, or: npm run migrate -- status`;
 

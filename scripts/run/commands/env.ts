@@ -1,10 +1,10 @@
 // npm run --silent env: the environment of the running stack, as KEY=value lines
 
+import { savedEnvironment } from '../stack/environment.ts';
+import { localHome } from '../stack/home.ts';
+import { environmentLines } from '../stack/status.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
-import { savedEnvironment } from './environment.ts';
-import { localHome } from './home.ts';
-import { environmentLines } from './stack-status.ts';
 
 await runCommand(async () => {
   const home = localHome();
