@@ -41,13 +41,10 @@ export async function connectBroker(address: BrokerAddress, topology: Topology):
   let connection: Connection | undefined;
   const leave = async () => {
     lose(closedError());
-    if (connection) await within(FAREWELL, endOf(connection));
+    if (connection) await farewell(endOf(connection));
     sockets.abort();
     // In this order: Rascal throws where nobody can catch it when it is shut down while its connection breaks.
-    await within(
-      FAREWELL,
-      parted.then(() => broker.shutdown()),
-    );
+    await farewell(parted.then(() => broker.shutdown()));
   };
   try {
     connection = (await broker.connect(address.vhost)) as unknown as Connection;
@@ -118,9 +115,9 @@ async function createBroker(config: BrokerConfig, sockets: AbortController): Pro
   }
 }
 
-/** Resolves when `attempt` has ended, well or badly, or when it has taken too long. */
-export async function within(milliseconds: number, attempt: Promise<unknown>): Promise<void> {
-  await Promise.race([attempt.catch(() => {}), sleep(milliseconds, undefined, { ref: false })]);
+/** Resolves when the good-bye has ended, well or badly, or has taken too long. */
+export async function farewell(goodbye: Promise<unknown>): Promise<void> {
+  await Promise.race([goodbye.catch(() => {}), sleep(FAREWELL, undefined, { ref: false })]);
 }
 
 /** A broker that was refused something keeps a timer: it may not pile up while we try again. */

@@ -1,7 +1,8 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 import type { Letter } from './dead-letter.ts';
-import type { IncomingOrder, Outcome } from './order-store.ts';
+import type { IncomingOrder } from './order-store.ts';
+import type { FinalOutcome } from './patient-store.ts';
 import { type Reading, readOrder, type Unacceptable } from './read-order.ts';
 
 /** Messages that were read: orders to store, and those that can never be orders. */
@@ -45,7 +46,7 @@ function readMessage(content: Buffer, messageId: string, maxMessageBytes: number
  * order. The third way, it cannot be stored now, is the patient store's: it does not return until it can.
  * `outcomes` are those of the batch's orders, in their order.
  */
-export function decide({ orders, letters }: Batch, outcomes: (Outcome | { refused: string })[]): Decision {
+export function decide({ orders, letters }: Batch, outcomes: FinalOutcome[]): Decision {
   const decision: Decision = { done: [], letters: [...letters] };
   for (const [index, { message, messageId }] of orders.entries()) {
     const outcome = outcomes[index]!;

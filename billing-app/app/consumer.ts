@@ -5,7 +5,8 @@ import { type Batch, type Decision, decide, readBatch } from './batch.ts';
 import { requestId } from './dead-letter.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createLetterbox } from './letterbox.ts';
-import type { IncomingOrder, Outcome } from './order-store.ts';
+import type { IncomingOrder } from './order-store.ts';
+import type { FinalOutcome } from './patient-store.ts';
 import { createReceipts } from './receipts.ts';
 import type { Session } from './session.ts';
 
@@ -18,12 +19,10 @@ const RETRY = 500;
 /** Milliseconds that a stop gives to what is in hand, before that goes back to the queue. */
 const FINISH = 5000;
 
-type Outcomes = (Outcome | { refused: string })[];
-
 interface Dependencies {
   openSession(prefetch: number, deliver: (message: ConsumeMessage) => void): Promise<Session>;
   /** Waits as long as the database is away, and rejects when the signal aborts. */
-  store(incoming: IncomingOrder[], signal: AbortSignal): Promise<Outcomes>;
+  store(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]>;
   queue: string;
   prefetch: number;
   maxMessageBytes: number;
@@ -85,7 +84,7 @@ async function work(session: Session, inbox: Inbox, closing: AbortSignal, depend
   });
   const receipts = createReceipts(session, inbox, letterbox, prefetch);
 
-  let storing: { batch: Batch; outcomes: Promise<Outcomes> } | undefined;
+  let storing: { batch: Batch; outcomes: Promise<FinalOutcome[]> } | undefined;
   try {
     while (storing || !stop.aborted) {
       // While one batch is being stored, the next one is read, if it is there as a whole.

@@ -9,6 +9,7 @@ const LARGE = 32_768;
  * What was delivered and is not settled yet. A large message for which there is no room is put off: its content is let go, and
  * once there is room the queue is to get it back, to deliver it again. Only that message is delivered twice; its
  * neighbours stay, and so does the session.
+ * Longer than 40 lines: one state, and all that may touch it.
  */
 export function createInbox() {
   const waiting: ConsumeMessage[] = [];

@@ -19,7 +19,10 @@ interface Dependencies {
   log: Logger;
 }
 
-/** Moves messages to the dead letters while others are stored, so that no order waits behind them. */
+/**
+ * Moves messages to the dead letters while others are stored, so that no order waits behind them.
+ * Longer than 40 lines: one state, and all that may touch it.
+ */
 export function createLetterbox({ session, queue, delivered, changed, stop, log }: Dependencies) {
   const letters: Letter[] = [];
   /** Delivery tags of the letters that are not delivered yet. */
@@ -51,7 +54,7 @@ export function createLetterbox({ session, queue, delivered, changed, stop, log 
 
   async function deliver(letter: Letter): Promise<void> {
     try {
-      await publish(letter);
+      await publish(letter, session, queue);
     } catch (error) {
       letters.push(letter);
       throw error;
@@ -60,18 +63,6 @@ export function createLetterbox({ session, queue, delivered, changed, stop, log 
     delivered(letter.message);
     const context = { request_id: requestId(letter.message), message_id: letter.id };
     log.warn({ ...context, kind: letter.why.kind, reason: letter.why.reason }, 'message moved to the dead letters');
-  }
-
-  /** Whole if possible, else cut. Rejects when the broker is the reason. */
-  async function publish(letter: Letter): Promise<void> {
-    const copies = deadLetterCopies(letter, queue);
-    for (const [index, properties] of copies.entries()) {
-      try {
-        return await session.publishDeadLetter(letter.message.content, properties);
-      } catch (error) {
-        if (index === copies.length - 1 || !isUnsendable(error)) throw error;
-      }
-    }
   }
 
   return {
@@ -87,6 +78,18 @@ export function createLetterbox({ session, queue, delivered, changed, stop, log 
     /** Resolves once all are delivered, or cannot be before the session ends. */
     finished: async () => delivering,
   };
+}
+
+/** Whole if possible, else cut. Rejects when the broker is the reason. */
+async function publish(letter: Letter, session: Pick<Session, 'publishDeadLetter'>, queue: string): Promise<void> {
+  const copies = deadLetterCopies(letter, queue);
+  for (const [index, properties] of copies.entries()) {
+    try {
+      return await session.publishDeadLetter(letter.message.content, properties);
+    } catch (error) {
+      if (index === copies.length - 1 || !isUnsendable(error)) throw error;
+    }
+  }
 }
 
 export type Letterbox = ReturnType<typeof createLetterbox>;

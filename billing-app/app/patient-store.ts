@@ -3,7 +3,8 @@ import { isRefusal } from './database.ts';
 import type { IncomingOrder, Outcome } from './order-store.ts';
 import { createPatience } from './patience.ts';
 
-type Result = Outcome | { refused: string };
+/** What became of an order in the end: the database has it, or refuses it. */
+export type FinalOutcome = Outcome | { refused: string };
 
 /**
  * Stores orders through any trouble of the database: away, frozen, read-only, full, out of connections, half migrated. What the
@@ -14,7 +15,7 @@ export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise
   let away = false;
   const patience = createPatience();
 
-  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<Result[]> {
+  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]> {
     for (;;) {
       signal.throwIfAborted();
       try {

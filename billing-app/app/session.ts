@@ -1,11 +1,14 @@
 import type { EventEmitter } from 'node:events';
-import { type BrokerAddress, connectBroker, openChannel, within } from '@crud-master/messaging/broker-connection';
+import {
+  type BrokerAddress,
+  type BrokerConnection,
+  connectBroker,
+  farewell,
+  openChannel,
+} from '@crud-master/messaging/broker-connection';
 import type { ConsumeMessage, Message, Options } from 'amqplib';
 import type { Channel } from 'amqplib/callback_api';
 import { DEAD_LETTER_PUBLICATION, topology } from './topology.ts';
-
-/** Milliseconds that the broker has to answer a farewell: a frozen one never does. */
-const FAREWELL = 1000;
 
 export interface OrdersBroker extends BrokerAddress {
   queue: string;
@@ -49,23 +52,11 @@ export async function openSession(
   deliver: (message: ConsumeMessage) => void,
 ): Promise<Session> {
   const link = await connectBroker(address, topology(address));
-  const { broker, lost, lose } = link;
-  let channel: Channel;
-  let consumer: string;
-  try {
-    channel = await openChannel((opened) => link.connection.createChannel(opened), lose);
-    channel.prefetch(prefetch);
-    consumer = await new Promise((resolve, reject) => {
-      const receive = (message: Message | null) =>
-        message
-          ? deliver(message as ConsumeMessage)
-          : lose(new Error('the broker cancelled the consumer: was the queue deleted?'));
-      channel.consume(address.queue, receive, {}, (error, ok) => (error ? reject(error) : resolve(ok.consumerTag)));
-    });
-  } catch (error) {
+  const { lost, lose } = link;
+  const { channel, consumerTag } = await consumeQueue(link, address.queue, prefetch, deliver).catch(async (error) => {
     await link.close();
     throw error;
-  }
+  });
   let closed: Promise<void> | undefined;
 
   return {
@@ -77,24 +68,17 @@ export async function openSession(
     giveBack(message) {
       if (!lost.aborted) channel.nack(message, false, true);
     },
-    async publishDeadLetter(content, options) {
-      lost.throwIfAborted();
-      const publication: EventEmitter = await broker.publish(DEAD_LETTER_PUBLICATION, content, { options });
-      await confirmation(publication, lost);
-    },
-    async declare() {
-      await (await connectBroker(address, topology(address))).close();
-    },
+    publishDeadLetter: (content, options) => publishDeadLetter(link, content, options),
+    declare: async () => (await connectBroker(address, topology(address))).close(),
     async cancel() {
-      if (lost.aborted) return;
-      await within(FAREWELL, new Promise((resolve) => channel.cancel(consumer, resolve)));
+      if (!lost.aborted) await farewell(new Promise((resolve) => channel.cancel(consumerTag, resolve)));
     },
     close() {
       closed ??= (async () => {
         const open = !lost.aborted;
         lose(new Error('the session was closed'));
         // The broker answers only after it has taken every acknowledgement sent before.
-        if (open) await within(FAREWELL, new Promise((resolve) => channel.close(resolve)));
+        if (open) await farewell(new Promise((resolve) => channel.close(resolve)));
         await link.close();
       })();
       return closed;
@@ -102,8 +86,26 @@ export async function openSession(
   };
 }
 
-/** Resolves once the broker has taken the message into a queue. */
-async function confirmation(publication: EventEmitter, lost: AbortSignal): Promise<void> {
+async function consumeQueue(
+  { connection, lose }: BrokerConnection,
+  queue: string,
+  prefetch: number,
+  deliver: (message: ConsumeMessage) => void,
+): Promise<{ channel: Channel; consumerTag: string }> {
+  const channel = await openChannel<Channel>((opened) => connection.createChannel(opened), lose);
+  channel.prefetch(prefetch);
+  const receive = (message: Message | null) =>
+    message ? deliver(message as ConsumeMessage) : lose(new Error('the broker cancelled the consumer: was the queue deleted?'));
+  return new Promise((resolve, reject) => {
+    channel.consume(queue, receive, {}, (error, ok) =>
+      error ? reject(error) : resolve({ channel, consumerTag: ok.consumerTag }),
+    );
+  });
+}
+
+async function publishDeadLetter({ broker, lost }: BrokerConnection, content: Buffer, options: Options.Publish): Promise<void> {
+  lost.throwIfAborted();
+  const publication: EventEmitter = await broker.publish(DEAD_LETTER_PUBLICATION, content, { options });
   const settled = new AbortController();
   await new Promise<void>((resolve, reject) => {
     // A message that reached no queue is returned first, and confirmed then.
