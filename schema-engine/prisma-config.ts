@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
+import { nodePackage } from './node-package.mjs';
 
 /**
  * What the Prisma CLI needs to know of a database: for the `datasource` of a `prisma.config.mts`. SHADOW_DATABASE_NAME names a
@@ -38,7 +39,7 @@ export function prismaDatasource(prefix: string, environment: Environment): { ur
 export function provideSchemaEngine(environment: Environment): void {
   if (environment.PRISMA_SCHEMA_ENGINE_BINARY || nativeEngineInstalled()) return;
   const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
-  const workspaceNode = join(here, `../node_modules/node-${process.platform}-${process.arch}/bin/node`);
+  const workspaceNode = join(here, `../node_modules/${nodePackage(process.platform, process.arch)}/bin/node`);
   environment.PRISMA_SCHEMA_ENGINE_BINARY = join(here, 'schema-engine');
   // A Node below 22.18 can run the Prisma CLI, but not the engine, which is TypeScript.
   environment.SCHEMA_ENGINE_NODE = process.features.typescript || !existsSync(workspaceNode) ? process.execPath : workspaceNode;

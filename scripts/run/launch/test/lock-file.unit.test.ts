@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { nodePackage } from '../../../../schema-engine/node-package.mjs';
 import { checkout } from '../../checkout.mjs';
-import { nodePackage } from '../node-binary.mjs';
 
 interface Entry {
   version?: string;
