@@ -75,6 +75,9 @@ export function nodeEnvironment(
     RABBITMQ_DIST_PORT: String(distributionPort),
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: HOST,
+    // The node works in the checkout, and would leave the dumps of a crash there: no dump of Erlang, that of its database beside the logs.
+    ERL_CRASH_DUMP_SECONDS: '0',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-mnesia core_dir "${pathFromCheckout(logs)}"`,
   };
 }
 

@@ -52,3 +52,16 @@ test('a RabbitMQ whose write-ahead log is damaged is given up with its own reaso
   await expect(failing).rejects.toThrow(/^RabbitMQ could not start .*its log says "wal_checksum_validation_failure"/);
   await expect(failing).rejects.toThrow(HEADING);
 });
+
+test('a RabbitMQ that crashes while it starts leaves no dump in the checkout', async () => {
+  makeHome();
+  const dumps = () => globSync('{erl_crash.dump,MnesiaCore.*}', { cwd: checkout });
+  const before = dumps();
+  const { env } = inject('services');
+  const database = join(home, 'rabbitmq', 'data', 'crud-master@localhost');
+  mkdirSync(database, { recursive: true });
+  writeFileSync(join(database, 'schema.DAT'), Buffer.alloc(64, 0xa5));
+  const failing = startBroker({ home, port: await anyFreePort(), environment: env });
+  await expect(failing).rejects.toThrow('RabbitMQ could not start');
+  expect(dumps()).toEqual(before);
+});
