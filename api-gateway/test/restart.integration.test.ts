@@ -5,7 +5,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
-import { appPids, listApps, reloadApp, restartApp, startApp, startDaemon, stopDaemon } from '../../scripts/run/servers/pm2.ts';
+import { appPids, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
+import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { withLock } from '../../run/servers/lock.mjs';
-import { deleteApp } from '../../run/servers/pm2.ts';
+import { deleteApp } from '../../run/servers/pm2/apps.ts';
 import { services } from '../../run/stack/services.ts';
 import { stopStack } from '../../run/stack/stack.ts';
 import { runCommand } from '../../run/terminal/command.ts';

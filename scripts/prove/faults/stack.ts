@@ -1,7 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { databases, migrate } from '../../run/servers/migrations.ts';
-import { findDaemon, restartApp, startApp, startDaemon } from '../../run/servers/pm2.ts';
+import { restartApp, startApp } from '../../run/servers/pm2/apps.ts';
+import { findDaemon, startDaemon } from '../../run/servers/pm2/daemon.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listApps } from '../../run/servers/pm2.ts';
+import { listApps } from '../../run/servers/pm2/apps.ts';
 import { memory } from '../usage.ts';
 
 const MB = 1024 * 1024;

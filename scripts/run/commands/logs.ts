@@ -1,6 +1,7 @@
 // npm run logs [-- APP] [--lines N] [--nostream]: the services' logs, followed on a terminal
 
-import { findDaemon, showLogs } from '../servers/pm2.ts';
+import { showLogs } from '../servers/pm2/apps.ts';
+import { findDaemon } from '../servers/pm2/daemon.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';

@@ -1,6 +1,6 @@
 // npm start
 
-import { pm2Home } from '../servers/pm2.ts';
+import { pm2Home } from '../servers/pm2/daemon.ts';
 import { localHome } from '../stack/home.ts';
 import { startStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';

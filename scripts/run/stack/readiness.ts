@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectAmqp } from 'amqplib';
 import { holderOfPort, listensOn } from '../servers/listeners.ts';
-import { appPids, findDaemon, listApps } from '../servers/pm2.ts';
+import { appPids, listApps } from '../servers/pm2/apps.ts';
+import { findDaemon } from '../servers/pm2/daemon.ts';
 import { isFree } from '../servers/ports.ts';
 import { waitFor } from '../servers/process.ts';
 import { Failure } from '../terminal/failure.mjs';

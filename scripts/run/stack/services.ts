@@ -5,7 +5,7 @@ import { loadConfig as loadGatewayConfig } from '../../../api-gateway/app/config
 import { loadConfig as loadBillingConfig } from '../../../billing-app/app/config.ts';
 import { loadConfig as loadInventoryConfig } from '../../../inventory-app/app/config.ts';
 import { checkout } from '../checkout.mjs';
-import type { App } from '../servers/pm2.ts';
+import type { App } from '../servers/pm2/apps.ts';
 import type { Environment } from './environment.ts';
 
 /** In the order in which they stop: what takes work in first. */

@@ -1,5 +1,6 @@
 import { hasListener, holderOfPort } from '../servers/listeners.ts';
-import { listApps, pm2Home } from '../servers/pm2.ts';
+import { listApps } from '../servers/pm2/apps.ts';
+import { pm2Home } from '../servers/pm2/daemon.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
 import { findBroker } from '../servers/rabbitmq/node-files.ts';
 import { type Environment, savedEnvironment } from './environment.ts';

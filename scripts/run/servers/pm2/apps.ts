@@ -1,12 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
-import { checkout } from '../checkout.mjs';
-import { Failure } from '../terminal/failure.mjs';
-import { endProcess, isAlive, processName, worksIn } from './process.ts';
-
-const run = promisify(execFile);
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkout } from '../../checkout.mjs';
+import { isAlive } from '../process.ts';
+import { findDaemon, pm2, pm2Environment, program } from './daemon.ts';
 
 export interface App {
   name: string;
@@ -18,62 +15,6 @@ export interface App {
   reloadable: boolean;
   /** That of its start. */
   environment: Record<string, string>;
-}
-
-/** A Unix socket's path has room for 107 bytes; PM2's longest file name there is this. */
-const LONGEST = '/interactor.sock';
-const SOCKET_PATH_LIMIT = 107;
-
-/**
- * PM2's folder below that home. In a checkout whose path is too long for a socket it is named relative to the
- * working directory of whoever uses it, which then has to be the checkout.
- */
-export function pm2Home(home: string): string {
-  const folder = join(home, 'pm2');
-  if (Buffer.byteLength(folder + LONGEST) <= SOCKET_PATH_LIMIT) return folder;
-  const short = join('/proc/self/cwd', relative(checkout, folder));
-  if (process.platform === 'linux' && Buffer.byteLength(short + LONGEST) <= SOCKET_PATH_LIMIT) return short;
-  throw new Failure(`The path of this checkout is too long for PM2's sockets (${folder}). Move it to a shorter one.`);
-}
-
-const program = join(checkout, 'node_modules', 'pm2', 'bin', 'pm2');
-
-function pm2Environment(home: string, environment: Record<string, string> = {}): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    ...environment,
-    PM2_HOME: pm2Home(home),
-    PM2_DISABLE_VERSION_CHECK: 'true',
-    NODE_BINARY: process.execPath,
-  };
-}
-
-async function pm2(home: string, args: string[], environment?: Record<string, string>, signal?: AbortSignal): Promise<string> {
-  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
-  return (await run(process.execPath, [program, ...args], options)).stdout;
-}
-
-/** PM2's daemon of that home, or undefined. Asking PM2 itself would start one. */
-export function findDaemon(home: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(join(home, 'pm2', 'pm2.pid'), 'utf8'));
-    const folder = pm2Home(home);
-    const place = folder.startsWith('/proc/') ? checkout : undefined; // that name is every checkout's
-    return isAlive(pid) && /^PM2/.test(processName(pid) ?? 'PM2') && worksIn(pid, place, folder) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * What runs in cluster mode has the daemon's variables and its Node, and takes connections by itself, not from the
- * daemon (`none`): see docs/decisions/cluster-mode.md.
- */
-export async function startDaemon(home: string): Promise<void> {
-  mkdirSync(join(home, 'pm2'), { recursive: true });
-  const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
-  const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none' };
-  await run(process.execPath, [program, 'ping'], { cwd: checkout, env });
 }
 
 /** What PM2 knows; nothing when its daemon does not run. */
@@ -136,13 +77,6 @@ export async function restartApp(home: string, name: string): Promise<void> {
 export async function deleteApp(home: string, name: string): Promise<void> {
   const known = await listApps(home);
   if (known.some((app) => app.name === name)) await pm2(home, ['delete', name, '--silent']);
-}
-
-export async function stopDaemon(home: string): Promise<void> {
-  const pid = findDaemon(home);
-  if (pid === undefined) return;
-  await pm2(home, ['kill', '--silent']).catch(() => {});
-  await endProcess(pid, 'SIGTERM', 35_000);
 }
 
 /** PM2's own view of the logs, on this terminal. Resolves with its exit status. */

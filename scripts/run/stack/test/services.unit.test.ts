@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { App } from '../../servers/pm2.ts';
+import type { App } from '../../servers/pm2/apps.ts';
 import { localEnvironment } from '../environment.ts';
 import { changedSettings, environmentOf, outdated, type Service, services } from '../services.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkout } from '../../checkout.mjs';
 import { databases } from '../../servers/migrations.ts';
-import { findDaemon } from '../../servers/pm2.ts';
+import { findDaemon } from '../../servers/pm2/daemon.ts';
 import { anyFreePort, freePort } from '../../servers/ports.ts';
 import { connect } from '../../servers/postgres/connection.ts';
 import { findPostgres } from '../../servers/postgres/postgres.ts';

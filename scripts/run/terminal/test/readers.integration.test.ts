@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkout } from '../../checkout.mjs';
-import { startDaemon, stopDaemon } from '../../servers/pm2.ts';
+import { startDaemon, stopDaemon } from '../../servers/pm2/daemon.ts';
 
-const logs = fileURLToPath(new URL('../../servers/pm2.ts', import.meta.url));
+const logs = fileURLToPath(new URL('../../servers/pm2/apps.ts', import.meta.url));
 const command = fileURLToPath(new URL('../command.ts', import.meta.url));
 let home: string;
 

@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { checkout } from '../../checkout.mjs';
+import { Failure } from '../../terminal/failure.mjs';
+import { endProcess, isAlive, processName, worksIn } from '../process.ts';
+
+const run = promisify(execFile);
+
+/** A Unix socket's path has room for 107 bytes; PM2's longest file name there is this. */
+const LONGEST = '/interactor.sock';
+const SOCKET_PATH_LIMIT = 107;
+
+/**
+ * PM2's folder below that home. In a checkout whose path is too long for a socket it is named relative to the
+ * working directory of whoever uses it, which then has to be the checkout.
+ */
+export function pm2Home(home: string): string {
+  const folder = join(home, 'pm2');
+  if (Buffer.byteLength(folder + LONGEST) <= SOCKET_PATH_LIMIT) return folder;
+  const short = join('/proc/self/cwd', relative(checkout, folder));
+  if (process.platform === 'linux' && Buffer.byteLength(short + LONGEST) <= SOCKET_PATH_LIMIT) return short;
+  throw new Failure(`The path of this checkout is too long for PM2's sockets (${folder}). Move it to a shorter one.`);
+}
+
+export const program = join(checkout, 'node_modules', 'pm2', 'bin', 'pm2');
+
+export function pm2Environment(home: string, environment: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    ...environment,
+    PM2_HOME: pm2Home(home),
+    PM2_DISABLE_VERSION_CHECK: 'true',
+    NODE_BINARY: process.execPath,
+  };
+}
+
+/** Runs PM2's command, and gives what it printed. */
+export async function pm2(
+  home: string,
+  args: string[],
+  environment?: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<string> {
+  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
+  return (await run(process.execPath, [program, ...args], options)).stdout;
+}
+
+/** PM2's daemon of that home, or undefined. Asking PM2 itself would start one. */
+export function findDaemon(home: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(home, 'pm2', 'pm2.pid'), 'utf8'));
+    const folder = pm2Home(home);
+    const place = folder.startsWith('/proc/') ? checkout : undefined; // that name is every checkout's
+    return isAlive(pid) && /^PM2/.test(processName(pid) ?? 'PM2') && worksIn(pid, place, folder) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What runs in cluster mode has the daemon's variables and its Node, and takes connections by itself, not from the
+ * daemon (`none`): see docs/decisions/cluster-mode.md.
+ */
+export async function startDaemon(home: string): Promise<void> {
+  mkdirSync(join(home, 'pm2'), { recursive: true });
+  const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
+  const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none' };
+  await run(process.execPath, [program, 'ping'], { cwd: checkout, env });
+}
+
+export async function stopDaemon(home: string): Promise<void> {
+  const pid = findDaemon(home);
+  if (pid === undefined) return;
+  await pm2(home, ['kill', '--silent']).catch(() => {});
+  await endProcess(pid, 'SIGTERM', 35_000);
+}
