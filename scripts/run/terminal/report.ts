@@ -4,14 +4,45 @@ export interface Report {
   note(text: string): void;
 }
 
+interface Step {
+  name: string;
+  detail: string;
+  since: number;
+}
+
 /** Steps on the terminal: a line each, with what came of it and how long it took. On a terminal they show while they run. */
 export function createReport(output: NodeJS.WriteStream = process.stdout): Report {
-  const running = new Map<string, { detail: string; since: number }>();
-  let drawn = 0;
+  const screen = createScreen(output);
+  return {
+    async step(name, work) {
+      const step: Step = { name, detail: '', since: Date.now() };
+      const end = screen.show(step);
+      let told = step.since;
+      const detail = (text: string) => {
+        step.detail = text;
+        // Where nothing can be redrawn, a long step says now and then where it is.
+        if (!output.isTTY && Date.now() - told > 2000) {
+          told = Date.now();
+          output.write(`${line('…', step)}\n`);
+        }
+      };
+      try {
+        const result = await work(detail);
+        end('✓');
+        return result;
+      } catch (error) {
+        end('✗');
+        throw error;
+      }
+    },
+    note: screen.say,
+  };
+}
 
-  const seconds = (since: number) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
-  const line = (mark: string, name: string, detail: string, time: string) =>
-    `${mark} ${name.padEnd(14)} ${detail.padEnd(18)} ${time}\n`;
+/** Lines that stay, and below them, on a terminal only, the running steps, which are drawn again and again. */
+function createScreen(output: NodeJS.WriteStream) {
+  const running = new Set<Step>();
+  let drawn = 0;
   const erase = () => {
     if (drawn > 0) output.write(`\x1b[${drawn}A\x1b[J`);
     drawn = 0;
@@ -19,50 +50,27 @@ export function createReport(output: NodeJS.WriteStream = process.stdout): Repor
   const draw = () => {
     if (!output.isTTY) return;
     erase();
-    for (const [name, { detail, since }] of running) {
-      output.write(
-        `${line('…', name, detail, seconds(since))
-          .slice(0, (output.columns ?? 80) - 1)
-          .trimEnd()}\n`,
-      );
-      drawn++;
-    }
+    const width = (output.columns ?? 80) - 1;
+    for (const step of running) output.write(`${line('…', step).slice(0, width).trimEnd()}\n`);
+    drawn = running.size;
   };
   const say = (text: string) => {
     erase();
-    output.write(text);
+    output.write(`${text}\n`);
     draw();
   };
-
-  return {
-    async step(name, work) {
-      const state = { detail: '', since: Date.now() };
-      running.set(name, state);
-      const ticking = setInterval(draw, 200).unref();
-      let told = state.since;
-      const detail = (text: string) => {
-        state.detail = text;
-        // Where nothing can be redrawn, a long step says now and then where it is.
-        if (!output.isTTY && Date.now() - told > 2000) {
-          told = Date.now();
-          output.write(line('…', name, text, seconds(state.since)));
-        }
-      };
-      try {
-        const result = await work(detail);
-        running.delete(name);
-        say(line('✓', name, state.detail, seconds(state.since)));
-        return result;
-      } catch (error) {
-        running.delete(name);
-        say(line('✗', name, state.detail, seconds(state.since)));
-        throw error;
-      } finally {
-        clearInterval(ticking);
-      }
-    },
-    note(text) {
-      say(`${text}\n`);
-    },
+  /** Gives what ends the step, with the mark of what came of it. */
+  const show = (step: Step) => {
+    running.add(step);
+    const ticking = setInterval(draw, 200).unref();
+    return (mark: string) => {
+      clearInterval(ticking);
+      running.delete(step);
+      say(line(mark, step));
+    };
   };
+  return { say, show };
 }
+
+const line = (mark: string, { name, detail, since }: Step) =>
+  `${mark} ${name.padEnd(14)} ${detail.padEnd(18)} ${((Date.now() - since) / 1000).toFixed(1)} s`;
