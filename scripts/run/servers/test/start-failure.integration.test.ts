@@ -58,10 +58,9 @@ test('a RabbitMQ that crashes while it starts leaves no dump in the checkout', a
   const dumps = () => globSync('{erl_crash.dump,MnesiaCore.*}', { cwd: checkout });
   const before = dumps();
   const { env } = inject('services');
-  const database = join(home, 'rabbitmq', 'data', 'crud-master@localhost');
-  mkdirSync(database, { recursive: true });
-  writeFileSync(join(database, 'schema.DAT'), Buffer.alloc(64, 0xa5));
-  const failing = startBroker({ home, port: await anyFreePort(), environment: env });
-  await expect(failing).rejects.toThrow('RabbitMQ could not start');
+  const broker = await startBroker({ home, port: await anyFreePort(), environment: env });
+  await broker.stop();
+  for (const file of globSync('rabbitmq/data/**/schema.DAT', { cwd: home })) damage(join(home, file), 0);
+  await expect(startBroker({ home, port: broker.port, environment: env })).rejects.toThrow('RabbitMQ could not start');
   expect(dumps()).toEqual(before);
 });
