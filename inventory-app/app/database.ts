@@ -1,9 +1,12 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Config } from './config.ts';
-import { PrismaClient } from './generated/client.ts';
+import { Prisma, PrismaClient } from './generated/client.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
+
+/** What SQL reads of a film: every field of the model in schema.prisma. */
+export const MOVIE_COLUMNS = Object.keys(Prisma.MovieScalarFieldEnum).join(', ');
 
 /** A query past Prisma has failed. */
 export class DirectQueryError extends Error {

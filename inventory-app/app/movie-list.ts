@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Database, Statement } from './database.ts';
+import { type Database, MOVIE_COLUMNS, type Statement } from './database.ts';
 
 /** The first page is small, so that the answer begins at once; then they grow by this factor. */
 const FIRST_ROWS = 50;
@@ -66,12 +66,12 @@ const pageText = (where: string) => `
            max(film.id) AS "lastId",
            coalesce(count(*) = max(available) AND max(available) < $2, true) AS "isLast"
     FROM (
-      SELECT id, title, description,
+      SELECT ${MOVIE_COLUMNS},
              count(*) OVER () AS available,
              sum(octet_length(description)) OVER (ORDER BY id) - octet_length(description) AS bytes_before
-      FROM (SELECT id, title, description FROM movies WHERE ${where} AND id > $1 ORDER BY id LIMIT $2) AS page
+      FROM (SELECT ${MOVIE_COLUMNS} FROM movies WHERE ${where} AND id > $1 ORDER BY id LIMIT $2) AS page
     ) AS measured,
-    LATERAL (SELECT measured.id, measured.title, measured.description) AS film (id, title, description)
+    LATERAL (SELECT ${MOVIE_COLUMNS}) AS film
     WHERE bytes_before < ${PAGE_BYTES}`;
 
 interface Start {

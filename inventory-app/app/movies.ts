@@ -2,12 +2,12 @@ import { METHODS } from 'node:http';
 import { jsonBody } from '@crud-master/plumbing/json-body';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
-import type { Database, Statement } from './database.ts';
+import { type Database, MOVIE_COLUMNS, type Statement } from './database.ts';
 import type { Movie } from './generated/client.ts';
 import { readId, readMovieChange, readNewMovie, readSearch } from './movie-input.ts';
 import { movieList } from './movie-list.ts';
 
-const MOVIE_BY_ID: Statement = { name: 'movie-by-id', text: 'SELECT id, title, description FROM movies WHERE id = $1' };
+const MOVIE_BY_ID: Statement = { name: 'movie-by-id', text: `SELECT ${MOVIE_COLUMNS} FROM movies WHERE id = $1` };
 
 export function moviesRouter(database: Database, bodyLimit: number): Router {
   // All methods of HTTP are known, so that every wrong one is answered 405.
