@@ -47,14 +47,11 @@ export async function runService(name: string, start: () => Promise<Service>): P
   // PM2 itself has died: who stays behind would hold the port against the one that PM2 starts next.
   process.on('disconnect', () => stop('the process manager is gone', 0));
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true; // else Node ends a worker then, without a stop
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'an error that nobody handled');
-    stop('uncaught exception', 1);
-  });
-  process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'a rejection that nobody handled');
-    stop('unhandled rejection', 1);
-  });
+  const unhandled = (what: string) => (error: unknown) => {
+    log.fatal({ err: error }, `unhandled ${what}`);
+    stop(`unhandled ${what}`, 1);
+  };
+  process.on('uncaughtException', unhandled('error')).on('unhandledRejection', unhandled('rejection'));
   log.info('ready');
   process.send?.('ready'); // PM2's wait_ready
 }

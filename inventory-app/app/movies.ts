@@ -9,6 +9,7 @@ import { movieList } from './movie-list.ts';
 
 const MOVIE_BY_ID: Statement = { name: 'movie-by-id', text: `SELECT ${MOVIE_COLUMNS} FROM movies WHERE id = $1` };
 
+/** Longer than 40 lines: the routes in one list. */
 export function moviesRouter(database: Database, bodyLimit: number): Router {
   // All methods of HTTP are known, so that every wrong one is answered 405.
   const router = new Router({ prefix: '/api/movies', sensitive: true, methods: METHODS });

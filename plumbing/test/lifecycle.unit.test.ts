@@ -60,8 +60,8 @@ test('a service leaves when PM2 is gone', async () => {
 });
 
 test.each([
-  ['exception', `throw new Error('nobody');`, 'an error that nobody handled'],
-  ['rejection', `Promise.reject(new Error('nobody'));`, 'a rejection that nobody handled'],
+  ['exception', `throw new Error('nobody');`, 'unhandled error'],
+  ['rejection', `Promise.reject(new Error('nobody'));`, 'unhandled rejection'],
 ])('the %s that nobody handles is logged, then the service closes, with status 1', async (_, cause, message) => {
   const service = run(`await runService('test', async () => ({ log, close })); setTimeout(() => { ${cause} }, 10);`);
   expect(await service.ended).toEqual([1, null]);
