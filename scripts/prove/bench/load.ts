@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net';
 import { percentile } from '../statistics.ts';
+import { keepBusy } from './busy-connection.ts';
 
 interface Load {
   port: number;
@@ -27,97 +27,28 @@ export async function load({ port, request, connections, seconds }: Load): Promi
   const latencies: number[] = [];
   let [sent, failed] = [0, 0];
   const began = performance.now();
-  const end = began + seconds * 1000;
+  const work = {
+    port,
+    until: began + seconds * 1000,
+    nextRequest: () => request(sent++),
+    answered(status: number, milliseconds: number) {
+      latencies.push(milliseconds);
+      if (status < 200 || status > 299) failed++;
+    },
+    broke: () => failed++,
+  };
+  await Promise.all(Array.from({ length: connections }, () => keepBusy(work)));
+  return { failed, ...summary(latencies, (performance.now() - began) / 1000) };
+}
 
-  function work(): Promise<void> {
-    return new Promise((done) => {
-      let started = 0;
-      let reader: ReturnType<typeof answerReader>;
-      let socket: Socket;
-      const send = () => {
-        if (performance.now() >= end) {
-          socket.destroy();
-          return done();
-        }
-        started = performance.now();
-        socket.write(request(sent++));
-      };
-      const open = () => {
-        reader = answerReader();
-        let awaiting = true;
-        socket = connect({ host: '127.0.0.1', port, noDelay: true });
-        socket.on('connect', send);
-        socket.on('data', (chunk) => {
-          const answer = reader(chunk);
-          if (!answer) return;
-          latencies.push(performance.now() - started);
-          if (answer.status < 200 || answer.status > 299) failed++;
-          if (!answer.close) return send();
-          awaiting = false;
-          socket.destroy();
-          open();
-        });
-        const broken = () => {
-          if (!awaiting) return;
-          awaiting = false;
-          if (performance.now() >= end) return done();
-          failed++;
-          setTimeout(open, 5);
-        };
-        socket.on('error', broken);
-        socket.on('close', broken);
-      };
-      open();
-    });
-  }
-
-  await Promise.all(Array.from({ length: connections }, work));
-  const elapsed = (performance.now() - began) / 1000;
+/** What so many answers, with these latencies in milliseconds, within so many seconds come to. */
+export function summary(latencies: number[], seconds: number): Omit<LoadResult, 'failed'> {
   latencies.sort((a, b) => a - b);
   return {
     requests: latencies.length,
-    failed,
-    perSecond: latencies.length / elapsed,
+    perSecond: latencies.length / seconds,
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
-  };
-}
-
-/** Takes the chunks of a connection; gives the answer when its last byte has come. */
-function answerReader() {
-  let head = '';
-  let status = 0;
-  let close = false;
-  /** Bytes of the body that are missing; undefined while the header is read, 'chunked' where only the end tells. */
-  let missing: number | 'chunked' | undefined;
-  let tail = '';
-
-  return (chunk: Buffer): { status: number; close: boolean } | undefined => {
-    let body = chunk;
-    if (missing === undefined) {
-      head += chunk.toString('latin1');
-      const headEnd = head.indexOf('\r\n\r\n');
-      if (headEnd < 0) return undefined;
-      body = Buffer.from(head.slice(headEnd + 4), 'latin1');
-      head = head.slice(0, headEnd);
-      status = Number(head.slice(9, 12));
-      close = /^connection: *close/im.test(head);
-      if (status === 204) missing = 0;
-      else if (/^transfer-encoding: *chunked/im.test(head)) missing = 'chunked';
-      else missing = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
-      tail = '\r\n';
-    }
-    if (missing === 'chunked') {
-      // JSON as all of these servers write it has no line break: this is where the chunks end.
-      tail = (tail + body.subarray(-7).toString('latin1')).slice(-7);
-      if (!tail.endsWith('\r\n0\r\n\r\n')) return undefined;
-    } else {
-      missing -= body.length;
-      if (missing > 0) return undefined;
-    }
-    head = '';
-    missing = undefined;
-    return { status, close };
   };
 }
 

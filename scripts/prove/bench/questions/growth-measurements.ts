@@ -34,49 +34,53 @@ export async function measureSize({ quick, environment }: Bench, films: number):
   const port = await anyFreePort();
   const running = startService('inventory-app', { ...environment, INVENTORY_PORT: String(port) });
   const url = `http://127.0.0.1:${port}/api/movies`;
+  const many = quick ? 30 : 90;
   try {
     await untilReady('inventory', running, () => answers(`${url}/1`));
-    const repeat = async (times: number, work: (n: number) => Promise<number>) => {
-      const values: number[] = [];
-      for (let n = 0; n < times; n++) values.push(await work(n));
-      return median(values.slice(Math.floor(times / 3))); // the first ones warm up
-    };
-    const many = quick ? 30 : 90;
-    const search = await repeat(many, () => timeToRead(`${url}?title=zanzibar`));
-    const byId = await repeat(many, (n) => timeToRead(`${url}/${1 + ((n * 7919) % films)}`));
-
-    const firstByte = await repeat(many, () => timeToFirstByte(url));
-    const { now } = memory(running.pid);
-    resetPeak(running.pid);
-    const wholeList = await repeat(3, () => timeToRead(url));
-    const listMemory = memory(running.pid).peak - now;
-
-    const crowd = async (come: () => Promise<unknown>): Promise<Crowd> => {
-      resetPeak(running.pid);
-      const before = memory(running.pid).now;
-      await come();
-      await sleep(1000);
-      return { memory: memory(running.pid).peak - before, queries: await runningQueries(environment) };
-    };
     return {
       films,
-      search,
-      byId,
-      firstByte,
-      wholeList,
-      listMemory,
-      leaving: await crowd(async () => {
-        await Promise.all(Array.from({ length: CROWD }, async () => (await open(url)).destroy()));
-      }),
-      slow: await crowd(async () => {
-        const answers = await Promise.all(Array.from({ length: CROWD }, () => open(url)));
-        await sleep(2000);
-        for (const answer of answers) answer.destroy();
-      }),
+      search: await medianOf(many, () => timeToRead(`${url}?title=zanzibar`)),
+      byId: await medianOf(many, (n) => timeToRead(`${url}/${1 + ((n * 7919) % films)}`)),
+      firstByte: await medianOf(many, () => timeToFirstByte(url)),
+      ...(await readWholeList(running.pid, url)),
+      leaving: await crowd(environment, running.pid, () => leave(url)),
+      slow: await crowd(environment, running.pid, () => stopReading(url)),
     };
   } finally {
     await running.stop();
   }
+}
+
+async function medianOf(times: number, work: (n: number) => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let n = 0; n < times; n++) values.push(await work(n));
+  return median(values.slice(Math.floor(times / 3))); // the first ones warm up
+}
+
+async function readWholeList(pid: number, url: string): Promise<Pick<Size, 'wholeList' | 'listMemory'>> {
+  const { now } = memory(pid);
+  resetPeak(pid);
+  const wholeList = await medianOf(3, () => timeToRead(url));
+  return { wholeList, listMemory: memory(pid).peak - now };
+}
+
+/** What it takes when they come all at once. */
+async function crowd(environment: Bench['environment'], pid: number, come: () => Promise<void>): Promise<Crowd> {
+  resetPeak(pid);
+  const before = memory(pid).now;
+  await come();
+  await sleep(1000);
+  return { memory: memory(pid).peak - before, queries: await runningQueries(environment) };
+}
+
+async function leave(url: string): Promise<void> {
+  await Promise.all(Array.from({ length: CROWD }, async () => (await open(url)).destroy()));
+}
+
+async function stopReading(url: string): Promise<void> {
+  const answers = await Promise.all(Array.from({ length: CROWD }, () => open(url)));
+  await sleep(2000);
+  for (const answer of answers) answer.destroy();
 }
 
 /** An answer whose first bytes have come, and of which nothing is read. */

@@ -1,9 +1,9 @@
-import { anyFreePort } from '../../../run/servers/ports.ts';
-import { answers, type Running, startPeer, startService, untilReady } from '../contender.ts';
+import { answers, startPeer, startService } from '../contender.ts';
 import { databaseOf, fillMovies, withDatabase } from '../database.ts';
 import { httpRequest } from '../load.ts';
-import type { Bench, Panel, Question, Result, Table } from '../question.ts';
+import type { Bench, Question, Result, Target } from '../question.ts';
 import { CONNECTIONS, comparison, cpuPanel, type Measured, measure, overHttp, ratioTarget } from '../rounds.ts';
+import { type Server, withServers } from '../server.ts';
 
 const FILMS = 1000;
 const OURS = 'this inventory';
@@ -26,56 +26,48 @@ const OPERATIONS: { name: string; request: (n: number) => Buffer }[] = [
 export const inventory: Question = {
   name: 'inventory',
   async ask(bench: Bench): Promise<Result> {
-    const { environment } = bench;
-    const database = databaseOf(environment, 'MOVIES_DB');
-    await withDatabase(database, (client) => fillMovies(client, FILMS));
-
-    const services: { name: string; role: 'ours' | 'peer' | 'limit'; port: number; running: Running }[] = [];
-    try {
-      const add = async (name: string, role: 'ours' | 'peer' | 'limit', start: (port: string) => Running) => {
-        const port = await anyFreePort();
-        const running = start(String(port));
-        services.push({ name, role, port, running });
-        await untilReady(name, running, () => answers(`http://127.0.0.1:${port}/api/movies/1`));
-      };
-      await add(OURS, 'ours', (port) => startService('inventory-app', { ...environment, INVENTORY_PORT: port }));
-      await add(SEQUELIZE, 'peer', (port) => startPeer('inventory-express-sequelize', { ...environment, PORT: port }));
-      await add(BY_HAND, 'limit', (port) => startPeer('inventory-koa-pg', { ...environment, PORT: port }));
-
-      const tables: Table[] = [];
-      const panels: Panel[] = [];
-      const results: Measured[][] = [];
-      for (const { name, request } of OPERATIONS) {
-        bench.say(name);
-        const measured = await measure(
-          bench,
-          services.map(({ port, ...service }) => ({ ...service, drive: overHttp(port, request) })),
-          {
-            ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 2.5 } : { rounds: 5, seconds: 2, warmUp: 4 }),
-            afterTurn: () => withDatabase(database, (client) => removeCreated(client)),
-          },
-        );
-        results.push(measured);
-        tables.push(comparison(measured, name));
-        panels.push(cpuPanel(measured, `${name}: CPU time per request`));
-      }
-      const byId = (name: string) => results[0]!.find((one) => one.name === name)!.cpu;
-      return {
-        title: 'Inventory',
-        method: `On ${CONNECTIONS} connections that stay open, without the gateway. All three have ten connections to the same PostgreSQL and the same table of ${FILMS.toLocaleString('en')} films. Ours checks what it reads and writes an access log; the others do neither.`,
-        tables,
-        panels,
-        targets: [
-          ratioTarget(`film by id, CPU of ours / ${BY_HAND}`, byId(OURS) / byId(BY_HAND), { atMost: 1.6 }),
-          ratioTarget(`film by id, CPU of ours / ${SEQUELIZE}`, byId(OURS) / byId(SEQUELIZE), 'ahead'),
-        ],
-      };
-    } finally {
-      await Promise.all(services.map(({ running }) => running.stop()));
-    }
+    await withDatabase(databaseOf(bench.environment, 'MOVIES_DB'), (client) => fillMovies(client, FILMS));
+    const measured = await measureOperations(bench);
+    return {
+      title: 'Inventory',
+      method: `On ${CONNECTIONS} connections that stay open, without the gateway. All three have ten connections to the same PostgreSQL and the same table of ${FILMS.toLocaleString('en')} films. Ours checks what it reads and writes an access log; the others do neither.`,
+      tables: OPERATIONS.map(({ name }, i) => comparison(measured[i]!, name)),
+      panels: OPERATIONS.map(({ name }, i) => cpuPanel(measured[i]!, `${name}: CPU time per request`)),
+      targets: targets(measured[0]!),
+    };
   },
 };
 
-async function removeCreated(client: { query(text: string, values: unknown[]): Promise<unknown> }): Promise<void> {
-  await client.query('DELETE FROM movies WHERE id > $1', [FILMS]);
+const servers = ({ environment }: Bench): Server[] => [
+  { name: OURS, role: 'ours', start: (port) => startService('inventory-app', { ...environment, INVENTORY_PORT: port }) },
+  { name: SEQUELIZE, role: 'peer', start: (PORT) => startPeer('inventory-express-sequelize', { ...environment, PORT }) },
+  { name: BY_HAND, role: 'limit', start: (PORT) => startPeer('inventory-koa-pg', { ...environment, PORT }) },
+];
+
+/** For each operation what each of the servers takes for it. */
+function measureOperations(bench: Bench): Promise<Measured[][]> {
+  const isReady = (port: number) => answers(`http://127.0.0.1:${port}/api/movies/1`);
+  return withServers(servers(bench), isReady, async (running) => {
+    const results: Measured[][] = [];
+    for (const { name, request } of OPERATIONS) {
+      bench.say(name);
+      const contenders = running.map(({ port, ...server }) => ({ ...server, drive: overHttp(port, request) }));
+      const plan = bench.quick ? { rounds: 2, seconds: 1, warmUp: 2.5 } : { rounds: 5, seconds: 2, warmUp: 4 };
+      results.push(await measure(bench, contenders, { ...plan, afterTurn: () => removeCreated(bench) }));
+    }
+    return results;
+  });
+}
+
+const removeCreated = ({ environment }: Bench) =>
+  withDatabase(databaseOf(environment, 'MOVIES_DB'), async (client) => {
+    await client.query('DELETE FROM movies WHERE id > $1', [FILMS]);
+  });
+
+function targets(byId: Measured[]): Target[] {
+  const cpu = (name: string) => byId.find((one) => one.name === name)!.cpu;
+  return [
+    ratioTarget(`film by id, CPU of ours / ${BY_HAND}`, cpu(OURS) / cpu(BY_HAND), { atMost: 1.6 }),
+    ratioTarget(`film by id, CPU of ours / ${SEQUELIZE}`, cpu(OURS) / cpu(SEQUELIZE), 'ahead'),
+  ];
 }

@@ -1,12 +1,10 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { anyFreePort } from '../../../run/servers/ports.ts';
 import { findBroker } from '../../../run/servers/rabbitmq/node-files.ts';
-import { percentile } from '../../statistics.ts';
 import { ORDER, purge } from '../broker.ts';
-import { benchHome, type Running, startPeer, startService, untilReady } from '../contender.ts';
-import { httpRequest, type LoadResult } from '../load.ts';
-import type { Bench, Question, Result, Table } from '../question.ts';
+import { benchHome, type Role, type Running, startPeer, startService } from '../contender.ts';
+import { httpRequest, type LoadResult, summary } from '../load.ts';
+import type { Bench, Question, Result, Table, Target } from '../question.ts';
 import {
   CONNECTIONS,
   type Contender,
@@ -18,6 +16,7 @@ import {
   ratioTarget,
   throughputPanel,
 } from '../rounds.ts';
+import { type Server, withServers } from '../server.ts';
 
 const OURS = 'this gateway';
 const RASCAL = 'Koa + Rascal, default pool';
@@ -27,56 +26,68 @@ const RAW = 'raw confirm channel, no HTTP';
 export const orders: Question = {
   name: 'orders',
   async ask(bench: Bench): Promise<Result> {
-    const { environment } = bench;
-    const contenders: Contender[] = [];
-    const overPort = async (name: string, role: Contender['role'], start: (port: string) => Running) => {
-      const port = await anyFreePort();
-      const running = start(String(port));
-      contenders.push({ name, role, running, drive: overHttp(port, () => postOrder) });
-      await untilReady(name, running, () => takesOrders(port));
+    const measured = await measureOrders(bench);
+    const perSecond = (name: string) => measured.find((one) => one.name === name)!.perSecond;
+    return {
+      title: 'A confirmed order',
+      method: `POST of an order on ${CONNECTIONS} connections that stay open, answered when the broker has confirmed the message: persistent, into the same durable quorum queue for all. The limit of the stack is a raw confirm channel behind Koa; the limit of broker and client is the same channel with ${CONNECTIONS} messages under way and no HTTP before it, which costs what no answer over HTTP can. Nobody consumes meanwhile; the queue is emptied after every turn.`,
+      tables: [comparison(measured), everyProcess(measured)],
+      notes: notes(perSecond(BY_HAND) / perSecond(RAW), perSecond(BY_HAND) / perSecond(RASCAL)),
+      panels: [throughputPanel(measured, 'Confirmed orders'), cpuPanel(measured, 'CPU time per order')],
+      targets: targets(measured),
     };
-    const peer = (program: string) => (port: string) => startPeer(program, { ...environment, PORT: port });
+  },
+};
 
-    try {
-      await overPort(OURS, 'ours', (port) => startService('api-gateway', { ...environment, API_GATEWAY_PORT: port }));
-      await overPort(RASCAL, 'peer', peer('order-rascal'));
-      await overPort('a connection per request', 'peer', peer('order-connection-each'));
-      await overPort(BY_HAND, 'limit', peer('order-koa-confirm'));
-      const raw = startPeer('order-raw-confirm', environment);
-      contenders.push({ name: RAW, role: 'limit', running: raw, drive: driveRaw(raw) });
-      await once(raw.child, 'message', { signal: AbortSignal.timeout(10_000) });
+function servers({ environment }: Bench): Server[] {
+  const peer = (name: string, program: string, role: Role = 'peer'): Server => ({
+    name,
+    role,
+    start: (PORT) => startPeer(program, { ...environment, PORT }),
+  });
+  return [
+    { name: OURS, role: 'ours', start: (port) => startService('api-gateway', { ...environment, API_GATEWAY_PORT: port }) },
+    peer(RASCAL, 'order-rascal'),
+    peer('a connection per request', 'order-connection-each'),
+    peer(BY_HAND, 'order-koa-confirm', 'limit'),
+  ];
+}
 
-      const measured = await measure(bench, contenders, {
-        ...(bench.quick ? { rounds: 2, seconds: 1, warmUp: 1.5 } : { rounds: 5, seconds: 3, warmUp: 4 }),
+async function measureOrders(bench: Bench): Promise<Measured[]> {
+  const { quick, environment } = bench;
+  const raw = startPeer('order-raw-confirm', environment);
+  try {
+    await once(raw.child, 'message', { signal: AbortSignal.timeout(10_000) });
+    return await withServers(servers(bench), takesOrders, (running) => {
+      const overPort = running.map(({ port, ...server }) => ({ ...server, drive: overHttp(port, () => postOrder) }));
+      const contenders: Contender[] = [...overPort, { name: RAW, role: 'limit', running: raw, drive: driveRaw(raw) }];
+      return measure(bench, contenders, {
+        ...(quick ? { rounds: 2, seconds: 1, warmUp: 1.5 } : { rounds: 5, seconds: 3, warmUp: 4 }),
         afterTurn: () => purge(environment),
         alongside: { broker: findBroker(benchHome)!.pid, load: process.pid },
       });
-      const of = (name: string) => measured.find((one) => one.name === name)!;
-      const { p99, perSecond } = of(OURS);
-      return {
-        title: 'A confirmed order',
-        method: `POST of an order on ${CONNECTIONS} connections that stay open, answered when the broker has confirmed the message: persistent, into the same durable quorum queue for all. The limit of the stack is a raw confirm channel behind Koa; the limit of broker and client is the same channel with ${CONNECTIONS} messages under way and no HTTP before it, which costs what no answer over HTTP can. Nobody consumes meanwhile; the queue is emptied after every turn.`,
-        tables: [comparison(measured), everyProcess(measured)],
-        notes: notes(of(BY_HAND).perSecond / of(RAW).perSecond, of(BY_HAND).perSecond / of(RASCAL).perSecond),
-        panels: [throughputPanel(measured, 'Confirmed orders'), cpuPanel(measured, 'CPU time per order')],
-        targets: [
-          ratioTarget(`confirmed orders, throughput of ours / ${BY_HAND}`, perSecond / of(BY_HAND).perSecond, { atLeast: 0.6 }),
-          ratioTarget(`confirmed orders, throughput of ours / ${RAW}`, perSecond / of(RAW).perSecond, { atLeast: 0.6 }),
-          ratioTarget(`throughput of ours / ${RASCAL}`, perSecond / of(RASCAL).perSecond, { atLeast: 5 }),
-          {
-            what: `p99 of a confirmed order at ${CONNECTIONS} connections`,
-            target: 'under 50 ms',
-            measured: `${p99.toFixed(1)} ms`,
-            met: p99 < 50,
-          },
-        ],
-      };
-    } finally {
-      await Promise.all(contenders.map(({ running }) => running.stop()));
-      await purge(environment);
-    }
-  },
-};
+    });
+  } finally {
+    await raw.stop();
+    await purge(environment);
+  }
+}
+
+function targets(measured: Measured[]): Target[] {
+  const of = (name: string) => measured.find((one) => one.name === name)!;
+  const { p99, perSecond } = of(OURS);
+  return [
+    ratioTarget(`confirmed orders, throughput of ours / ${BY_HAND}`, perSecond / of(BY_HAND).perSecond, { atLeast: 0.6 }),
+    ratioTarget(`confirmed orders, throughput of ours / ${RAW}`, perSecond / of(RAW).perSecond, { atLeast: 0.6 }),
+    ratioTarget(`throughput of ours / ${RASCAL}`, perSecond / of(RASCAL).perSecond, { atLeast: 5 }),
+    {
+      what: `p99 of a confirmed order at ${CONNECTIONS} connections`,
+      target: 'under 50 ms',
+      measured: `${p99.toFixed(1)} ms`,
+      met: p99 < 50,
+    },
+  ];
+}
 
 /** What the limit of the stack, Koa with a raw confirm channel, itself reaches of the two figures that others set. */
 const notes = (ofRaw: number, ofRascal: number) => `What bounds these figures:
@@ -128,12 +139,5 @@ const driveRaw =
   async (seconds: number): Promise<LoadResult> => {
     child.send({ seconds, inFlight: CONNECTIONS, order: ORDER });
     const [{ latencies, seconds: elapsed }] = (await once(child, 'message')) as [{ latencies: number[]; seconds: number }];
-    latencies.sort((a, b) => a - b);
-    return {
-      requests: latencies.length,
-      failed: 0,
-      perSecond: latencies.length / elapsed,
-      p50: percentile(latencies, 0.5),
-      p99: percentile(latencies, 0.99),
-    };
+    return { failed: 0, ...summary(latencies, elapsed) };
   };
