@@ -42,25 +42,25 @@ export async function localTarget(): Promise<Target> {
       };
     },
 
-    async sql(app, statement) {
-      const prefix = DATABASE[app];
-      const [host, database, user] = [env[`${prefix}_HOST`], env[`${prefix}_NAME`], env[`${prefix}_USER`]];
-      const port = Number(env[`${prefix}_PORT`]);
-      const client = new pg.Client({ host, port, database, user, password: env[`${prefix}_PASSWORD`] });
-      client.on('error', () => {}); // the query in hand reports it
-      await client.connect();
-      try {
-        const { fields, rows } = await client.query({ text: statement, rowMode: 'array' });
-        const lines = [fields.map(({ name }) => name), ...rows].map((cells: unknown[]) => ` ${cells.join(' | ')}`);
-        return {
-          command: `psql -h ${host} -p ${port} -U ${user} -d ${database} -c ${typed([statement])}`,
-          output: lines.join('\n'),
-        };
-      } finally {
-        await client.end();
-      }
-    },
+    sql: (app, statement) => query(env, DATABASE[app], statement),
 
     pm2,
   };
+}
+
+/** What psql would print, without psql. */
+async function query(env: Record<string, string>, prefix: string, statement: string): Promise<Done> {
+  const [host, database, user] = [env[`${prefix}_HOST`], env[`${prefix}_NAME`], env[`${prefix}_USER`]];
+  const port = Number(env[`${prefix}_PORT`]);
+  const client = new pg.Client({ host, port, database, user, password: env[`${prefix}_PASSWORD`] });
+  client.on('error', () => {}); // the query in hand reports it
+  await client.connect();
+  try {
+    const { fields, rows } = await client.query({ text: statement, rowMode: 'array' });
+    const lines = [fields.map(({ name }) => name), ...rows].map((cells: unknown[]) => ` ${cells.join(' | ')}`);
+    const command = `psql -h ${host} -p ${port} -U ${user} -d ${database} -c ${typed([statement])}`;
+    return { command, output: lines.join('\n') };
+  } finally {
+    await client.end();
+  }
 }

@@ -30,7 +30,7 @@ async function expectPm2Status({ target, show }: Audit, status: string): Promise
   expect(new RegExp(`\\bbilling_app\\b.*\\b${status}\\b`).test(output), `billing_app is not ${status}`);
 }
 
-/** Orders, with billing_app running and stopped. */
+/** Orders, with billing_app running and stopped. Longer than 40 lines: a list. */
 export function orderSteps(): Step[] {
   const queued = newOrder();
 

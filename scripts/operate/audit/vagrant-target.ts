@@ -12,16 +12,6 @@ export function vagrantTarget(env: Record<string, string | undefined>): Target {
   const gateway = process.env.GATEWAY_URL ?? `http://${env.GATEWAY_VM_IP}:${env.API_GATEWAY_PORT}`;
   const direct = process.env.GATEWAY_URL !== undefined || isOnThisNetwork(env.GATEWAY_VM_IP ?? '');
 
-  async function ssh(machine: string, command: string): Promise<Done & { status: number }> {
-    const words = ['ssh', machine, '--no-tty', '-c', command];
-    const { status, output } = await vagrant(words);
-    return {
-      command: `vagrant ${typed(['ssh', machine, '-c', command])}`,
-      output: stripVTControlCharacters(output).trim(),
-      status,
-    };
-  }
-
   return {
     async running() {
       const { output } = await vagrant(['status']);
@@ -53,6 +43,12 @@ export function vagrantTarget(env: Record<string, string | undefined>): Target {
 
     pm2: (app, ...words) => ssh(MACHINE[app], typed(['sudo', 'pm2', ...words])),
   };
+}
+
+async function ssh(machine: string, command: string): Promise<Done & { status: number }> {
+  const { status, output } = await vagrant(['ssh', machine, '--no-tty', '-c', command]);
+  const shown = `vagrant ${typed(['ssh', machine, '-c', command])}`;
+  return { command: shown, output: stripVTControlCharacters(output).trim(), status };
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Clients {
   readonly films: Answer[];
 }
 
-/** After `signal` nobody tries again. */
+/** After `signal` nobody tries again. Longer than 40 lines: one state, and all that may touch it. */
 export function createClients(gateway: Gateway, signal: AbortSignal): Clients {
   const sent: SentOrder[] = [];
   const films: Answer[] = [];

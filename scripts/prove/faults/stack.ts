@@ -4,30 +4,22 @@ import { databases, migrate } from '../../run/servers/migrations.ts';
 import { restartApp, startApp } from '../../run/servers/pm2/apps.ts';
 import { findDaemon, startDaemon } from '../../run/servers/pm2/daemon.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
-import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
-import { findPostgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
+import { findPostgres } from '../../run/servers/postgres/postgres.ts';
 import { isAlive, waitFor } from '../../run/servers/process.ts';
 import { findBroker, stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
-import { type Broker, startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { Relay } from '../../run/servers/relay.ts';
 import { type Environment, homeEnvironment } from '../../run/stack/environment.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { type Link, SERVICES, type Service } from './plan.ts';
 import { kill } from './processes.ts';
-
-interface ServerControl {
-  pid(): number;
-  kill(): Promise<void>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
-}
+import { type RunningBroker, type RunningPostgres, runBroker, runPostgres } from './servers.ts';
 
 /** A system of its own: real servers, the three services under a PM2 of their own, and a relay on each connection between them. */
 export interface Stack {
   links: Record<Link, Relay>;
-  broker: ServerControl & { control: Broker['control'] };
-  postgres: ServerControl & { connect(database: string): ReturnType<typeof connect> };
+  broker: Pick<RunningBroker, 'pid' | 'kill' | 'stop' | 'start' | 'control'>;
+  postgres: Pick<RunningPostgres, 'pid' | 'kill' | 'stop' | 'start' | 'connect'>;
   services: {
     pid(service: Service): Promise<number>;
     restart(service: Service): Promise<void>;
@@ -61,73 +53,63 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
     API_GATEWAY_PORT: String(await anyFreePort()),
     INVENTORY_PORT: String(await anyFreePort()),
   };
-  let postgres: Postgres;
-  let broker: Broker;
-  const startDatabase = async (port: number) => {
-    postgres = await startPostgres({ home, port });
-  };
-  const startQueue = async (port: number) => {
-    broker = await startBroker({ home, port, environment, onProgress });
-  };
   onProgress('Starting PostgreSQL and RabbitMQ');
-  await Promise.all([startDatabase(await anyFreePort()), startQueue(await anyFreePort())]);
-  environment.MOVIES_DB_PORT = environment.ORDERS_DB_PORT = String(postgres!.port);
-  environment.RABBITMQ_PORT = String(broker!.port);
+  const [postgres, broker] = await Promise.all([runPostgres(home), runBroker(home, environment, onProgress)]);
+  environment.MOVIES_DB_PORT = environment.ORDERS_DB_PORT = String(postgres.port());
+  environment.RABBITMQ_PORT = String(broker.port());
 
   onProgress('Creating the databases');
   for (const { app, prefix } of databases) {
     const [role, password, database] = ['USER', 'PASSWORD', 'NAME'].map((part) => environment[`${prefix}_${part}`]!);
-    await ensureDatabases(postgres!, [{ role: role!, password: password!, database: database! }]);
+    await ensureDatabases(postgres.server(), [{ role: role!, password: password!, database: database! }]);
     await migrate(app, environment);
   }
 
-  const links: Stack['links'] = {
-    'client-gateway': await Relay.listen(() => Number(environment.API_GATEWAY_PORT)),
-    'gateway-broker': await Relay.listen(() => broker.port),
-    'gateway-inventory': await Relay.listen(() => Number(environment.INVENTORY_PORT)),
-    'billing-broker': await Relay.listen(() => broker.port),
-    'billing-orders_db': await Relay.listen(() => postgres.port),
-    'inventory-movies_db': await Relay.listen(() => postgres.port),
-  };
-  const through = (link: Link) => String(links[link].port);
-  const proxied: Record<Service, Environment> = {
-    api_gateway: { RABBITMQ_PORT: through('gateway-broker'), INVENTORY_PORT: through('gateway-inventory') },
-    inventory_app: { MOVIES_DB_PORT: through('inventory-movies_db') },
-    billing_app: { RABBITMQ_PORT: through('billing-broker'), ORDERS_DB_PORT: through('billing-orders_db') },
-  };
   onProgress('Starting the services');
+  const links = await listenBetween(environment, postgres.port, broker.port);
   await startDaemon(home);
+  const proxied = throughLinks(links);
   for (const service of SERVICES) await startApp(home, WORKSPACES[service], service, { ...environment, ...proxied[service] });
 
   return {
     links,
     environment,
-    broker: {
-      pid: () => broker.pid,
-      kill: () => broker.kill(),
-      stop: () => broker.stop(),
-      start: () => startQueue(broker.port),
-      control: (...args) => broker.control(...args),
-    },
-    postgres: {
-      pid: () => postgres.pid,
-      kill: () => postgres.kill(),
-      stop: () => postgres.stop(),
-      start: () => startDatabase(postgres.port),
-      connect: (database) => connect(postgres, database),
-    },
+    broker,
+    postgres,
     services: {
-      async pid(service) {
-        const pid = await waitFor(30_000, () => readPid(home, service));
-        if (!pid) throw new Failure(`${service} does not run any more: see ${join(home, 'pm2', 'logs')}.`);
-        return pid;
-      },
+      pid: (service) => pidOf(home, service),
       restart: (service) => restartApp(home, service),
     },
     async end() {
       for (const link of Object.values(links)) link.close();
       await endProcesses(home);
     },
+  };
+}
+
+/** A relay on each connection of the system. */
+async function listenBetween(
+  environment: Environment,
+  postgres: () => number,
+  broker: () => number,
+): Promise<Record<Link, Relay>> {
+  return {
+    'client-gateway': await Relay.listen(() => Number(environment.API_GATEWAY_PORT)),
+    'gateway-broker': await Relay.listen(broker),
+    'gateway-inventory': await Relay.listen(() => Number(environment.INVENTORY_PORT)),
+    'billing-broker': await Relay.listen(broker),
+    'billing-orders_db': await Relay.listen(postgres),
+    'inventory-movies_db': await Relay.listen(postgres),
+  };
+}
+
+/** The ports that lead each service through its relays. */
+function throughLinks(links: Record<Link, Relay>): Record<Service, Environment> {
+  const port = (link: Link) => String(links[link].port);
+  return {
+    api_gateway: { RABBITMQ_PORT: port('gateway-broker'), INVENTORY_PORT: port('gateway-inventory') },
+    inventory_app: { MOVIES_DB_PORT: port('inventory-movies_db') },
+    billing_app: { RABBITMQ_PORT: port('billing-broker'), ORDERS_DB_PORT: port('billing-orders_db') },
   };
 }
 
@@ -140,6 +122,12 @@ async function endProcesses(home: string): Promise<void> {
   if (daemon) kill(daemon);
   for (const server of [findPostgres(home), findBroker(home)]) if (server) kill(server.pid);
   await stopBroker(home); // Erlang's port mapper
+}
+
+async function pidOf(home: string, service: Service): Promise<number> {
+  const pid = await waitFor(30_000, () => readPid(home, service));
+  if (!pid) throw new Failure(`${service} does not run any more: see ${join(home, 'pm2', 'logs')}.`);
+  return pid;
 }
 
 function readPid(home: string, service: Service): number | undefined {

@@ -52,12 +52,7 @@ async function fuzz(): Promise<number> {
     wrong.push(...unhealthy);
 
     const seconds = (performance.now() - began) / 1000;
-    console.log(
-      `\nAnswers: ${[...statuses]
-        .sort()
-        .map(([status, count]) => `${count} × ${status}`)
-        .join(', ')}.`,
-    );
+    console.log(`\nAnswers: ${counted(statuses)}.`);
     for (const line of lines) console.log(line);
     console.log(`${requests} requests in ${seconds.toFixed(0)} s.`);
     if (wrong.length === 0) console.log(`Every answer is one of the document's, nothing crashed, nothing grew. Seed ${seed}.`);
@@ -67,6 +62,12 @@ async function fuzz(): Promise<number> {
     await stopStack(home, report);
   }
 }
+
+const counted = (statuses: Map<number | string, number>) =>
+  [...statuses]
+    .sort()
+    .map(([status, count]) => `${count} × ${status}`)
+    .join(', ');
 
 /** The request as it was minimised, as bytes, and beside it what is wrong with its answer. */
 function save(seed: string, { number, case: { bytes }, wrong, reply }: Failed, minimal: Buffer): string {

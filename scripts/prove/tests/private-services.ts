@@ -10,7 +10,7 @@ import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
 import { findPostgres, startPostgres } from '../../run/servers/postgres/postgres.ts';
 import { isAlive } from '../../run/servers/process.ts';
 import { stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
-import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { type Broker, startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { markOf, withOwnPasswords } from '../../run/stack/identity.ts';
 
 /** What the tests get to know of the PostgreSQL and RabbitMQ of this run. */
@@ -59,25 +59,28 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
     });
     // One after the other: two sessions may not change the rights on what all databases share at the same time.
     for (const { app, prefix } of databases) await createMigrated(postgres, app, prefix, env);
-    const user = (role: string) => ({ user: env[`RABBITMQ_${role}_USER`]!, password: env[`RABBITMQ_${role}_PASSWORD`]! });
-    const services: Services = {
-      home,
-      postgres: { host: postgres.host, port: postgres.port, superuser: postgres.superuser, password: postgres.password },
-      rabbitmq: {
-        host: broker.host,
-        port: broker.port,
-        vhost: env.RABBITMQ_VHOST!,
-        admin: user('ADMIN'),
-        gateway: user('GATEWAY'),
-        billing: user('BILLING'),
-      },
-      env,
-    };
-    return { services, stop };
+    return { services: describe(home, postgres, broker, env), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function describe(home: string, postgres: Postgres, broker: Broker, env: Record<string, string>): Services {
+  const user = (role: string) => ({ user: env[`RABBITMQ_${role}_USER`]!, password: env[`RABBITMQ_${role}_PASSWORD`]! });
+  return {
+    home,
+    postgres: { host: postgres.host, port: postgres.port, superuser: postgres.superuser, password: postgres.password },
+    rabbitmq: {
+      host: broker.host,
+      port: broker.port,
+      vhost: env.RABBITMQ_VHOST!,
+      admin: user('ADMIN'),
+      gateway: user('GATEWAY'),
+      billing: user('BILLING'),
+    },
+    env,
+  };
 }
 
 /** The database of the environment, and beside it a copy that nobody opens, from which tests make their own. */

@@ -40,14 +40,8 @@ export async function powerCut(print: (text: string) => void): Promise<string[]>
   });
   while (taken() < BEFORE && !ended) await sleep(100);
   if (ended) throw new Failure(`Only ${taken()} orders were answered 200 before the power cut.`);
-  for (const words of [
-    ['halt', '--force', 'billing-vm'],
-    ['up', 'billing-vm'],
-  ]) {
-    print(`vagrant ${typed(words)}\n`);
-    const { status } = await vagrant(words, print);
-    if (status !== 0) throw new Failure(`vagrant ${typed(words)} ended with status ${status}.`);
-  }
+  await inVagrant(['halt', '--force', 'billing-vm'], print);
+  await inVagrant(['up', 'billing-vm'], print);
   await inMachine('gateway-vm', `touch ${DONE}`);
   await sending;
 
@@ -58,6 +52,12 @@ export async function powerCut(print: (text: string) => void): Promise<string[]>
   }
   print(`${taken()} of ${answers.size} orders were answered 200.\n`);
   return wrong;
+}
+
+async function inVagrant(words: string[], print: (text: string) => void): Promise<void> {
+  print(`vagrant ${typed(words)}\n`);
+  const { status } = await vagrant(words, print);
+  if (status !== 0) throw new Failure(`vagrant ${typed(words)} ended with status ${status}.`);
 }
 
 /** What is wrong with the rows of each order. */

@@ -17,6 +17,7 @@ export class Interruption extends Error {
 /**
  * Runs a command to its end and gives its status and what it said. A signal to this process ends the command and whatever
  * that has started, and is reported, as an Interruption, once they are gone: nothing goes on behind the user's back.
+ * Longer than 40 lines: one child, and all that may happen to it.
  */
 export function runChild(command, args, { onStart = () => {}, ...options }) {
   return new Promise((resolve, reject) => {
