@@ -1,4 +1,15 @@
-/** Replays the exercise's audit. Run it with --help. */
+/**
+ * npm run audit -- [--target local|vagrant] [--delete-all]
+ *
+ * Replays the exercise's audit, step by step, and prints each command with its result.
+ *
+ *   --target local    the stack of "npm start" (the default)
+ *   --target vagrant  the virtual machines. VAGRANT: another command for Vagrant. GATEWAY_URL: another address of the gateway.
+ *                     Where this computer has no way to the machines' network, curl runs in the gateway's machine.
+ *   --delete-all      tries DELETE /api/movies also when the catalogue holds films of yours. They are gone afterwards.
+ *
+ * It leaves its orders in the table: there is no request that deletes one.
+ */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { parse } from 'dotenv';
@@ -9,18 +20,6 @@ import { localTarget } from './local-target.ts';
 import { auditSteps } from './steps.ts';
 import type { Done, Target } from './target.ts';
 import { vagrantTarget } from './vagrant-target.ts';
-
-const USAGE = `npm run audit -- [--target local|vagrant] [--delete-all]
-
-Replays the exercise's audit, step by step, and prints each command with its result.
-
-  --target local    the stack of "npm start" (the default)
-  --target vagrant  the virtual machines. VAGRANT: another command for Vagrant. GATEWAY_URL: another address of the gateway.
-                    Where this computer has no way to the machines' network, curl runs in the gateway's machine.
-  --delete-all      tries DELETE /api/movies also when the catalogue holds films of yours. They are gone afterwards.
-
-It leaves its orders in the table: there is no request that deletes one.
-`;
 
 const LINES_SHOWN = 14;
 
@@ -48,13 +47,9 @@ async function main(): Promise<number> {
     options: {
       target: { type: 'string', default: 'local' },
       'delete-all': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help || !['local', 'vagrant'].includes(values.target)) {
-    console.log(USAGE);
-    return values.help ? 0 : 2;
-  }
+  if (!['local', 'vagrant'].includes(values.target)) throw new Failure('--target takes local or vagrant.');
   const audit: Audit = { target: await chooseTarget(values.target), deleteAll: values['delete-all'], show };
 
   const results: { title: string; verdict: Verdict; reason: string }[] = [];

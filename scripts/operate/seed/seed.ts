@@ -1,4 +1,6 @@
 /**
+ * npm run seed [-- --url URL]
+ *
  * Fills the catalogue with the films of vega-datasets, through the gateway's HTTP interface.
  * Films that are there already are left alone, so it may run again, also after it was interrupted.
  */

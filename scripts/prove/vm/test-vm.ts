@@ -1,4 +1,13 @@
-/** `npm run test:vm`: the whole life of the machines, with the Vagrant of this computer. Run it with --help. */
+/**
+ * npm run test:vm -- [--keep] [--replace]
+ *
+ * Makes the three machines, and replays the audit on them when they are new, after a reload, and after a second provisioning.
+ * Then cuts the power of billing's machine under orders: each that was answered 200 has to be stored exactly once.
+ * Then destroys them. VAGRANT: another command for Vagrant. Everything that is printed goes to .local/test-vm.log as well.
+ *
+ *   --keep      leaves the machines running at the end
+ *   --replace   destroys machines that are there already; without it they are left alone, and nothing is done
+ */
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,25 +16,13 @@ import { runCommand } from '../../run/terminal/command.ts';
 import { powerCut } from './power-cut.ts';
 import { typed, vagrant } from './vagrant.ts';
 
-const USAGE = `npm run test:vm -- [--keep] [--replace]
-
-Makes the three machines, and replays the audit on them when they are new, after a reload, and after a second provisioning.
-Then cuts the power of billing's machine under orders: each that was answered 200 has to be stored exactly once.
-Then destroys them. VAGRANT: another command for Vagrant. Everything that is printed goes to .local/test-vm.log as well.
-
-  --keep      leaves the machines running at the end
-  --replace   destroys machines that are there already; without it they are left alone, and nothing is done
-`;
-
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LOG = `${ROOT}/.local/test-vm.log`;
 const MACHINES = ['billing-vm', 'inventory-vm', 'gateway-vm'];
 const USAGE_OF_MACHINE =
   'free --mega | awk \'/^Mem/ { print $3 " of " $2 " MB" }\'; df --output=used --block-size=1M / | tail -n 1';
 
-const { values: options } = parseArgs({
-  options: { keep: { type: 'boolean' }, replace: { type: 'boolean' }, help: { type: 'boolean' } },
-});
+let options: { keep?: boolean; replace?: boolean } = {};
 
 mkdirSync(`${ROOT}/.local`, { recursive: true });
 const log = createWriteStream(LOG);
@@ -102,10 +99,7 @@ async function whole(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  if (options.help) {
-    console.log(USAGE);
-    return 0;
-  }
+  options = parseArgs({ options: { keep: { type: 'boolean' }, replace: { type: 'boolean' } } }).values;
   let failure = '';
   try {
     await whole();

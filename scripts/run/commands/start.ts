@@ -1,5 +1,6 @@
-// npm start
+// npm start: brings everything up on this computer, and starts anew what runs with old code or old settings
 
+import { parseArgs } from 'node:util';
 import { pm2Home } from '../servers/pm2/daemon.ts';
 import { localHome } from '../stack/home.ts';
 import { startStack } from '../stack/stack.ts';
@@ -7,6 +8,7 @@ import { runCommand } from '../terminal/command.ts';
 import { createReport } from '../terminal/report.ts';
 
 await runCommand(async () => {
+  parseArgs(); // it has no options
   const started = Date.now();
   const home = localHome();
   const { environment, wasComplete } = await startStack(home, process.env, createReport());

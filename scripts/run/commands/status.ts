@@ -1,11 +1,13 @@
 // npm run status: 0 when everything runs, else 1
 
+import { parseArgs } from 'node:util';
 import { localHome } from '../stack/home.ts';
 import { stackStatus } from '../stack/status.ts';
 import { runCommand } from '../terminal/command.ts';
 import { textTable } from '../terminal/table.ts';
 
 await runCommand(async () => {
+  parseArgs(); // it has no options
   const parts = await stackStatus(localHome());
   console.log(
     textTable([

@@ -10,6 +10,7 @@ import { checkout } from '../checkout.mjs';
 import { withLock } from '../servers/lock.mjs';
 import { Failure } from '../terminal/failure.mjs';
 import { Interruption } from './child.mjs';
+import { helpOf } from './help.mjs';
 import { distrustInstallation, install, isInstalled } from './install.mjs';
 import { answersVersion, environmentFor, findNode } from './node-binary.mjs';
 import { generateClients, isGenerated } from './prisma-client.mjs';
@@ -38,6 +39,10 @@ async function main(words) {
   const first = words.findIndex((word) => !word.startsWith('--'));
   if (first < 0) throw new Failure('Usage: node scripts/run/launch/launch.mjs [--NODE-OPTION...] PROGRAM.ts [ARGUMENT...]');
   const [options, program, args] = [words.slice(0, first), join(checkout, words[first]), words.slice(first + 1)];
+  if (args.includes('--help')) {
+    console.log(helpOf(program));
+    return 0;
+  }
   await prepare();
   const node = findNode();
   const status = await run(node, options, program, args);

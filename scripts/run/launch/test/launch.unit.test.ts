@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -18,3 +18,15 @@ test.each(['*', '"', '$', '`', '\\'])('a checkout with %s in its path is refused
     `The path of this checkout has one of the characters * " $ \` \\ in it (${folder}), with which it cannot run. Move or rename the folder.\n`,
   );
 });
+
+const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+
+test.each(Object.entries(scripts))(
+  'npm run %s -- --help tells what it does and how it is called, and does nothing',
+  (name, command) => {
+    const { status, stdout } = spawnSync('sh', ['-c', `${command} --help`], { cwd: checkout, encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(new RegExp(`npm (run )?(--silent )?${name}\\b`));
+    expect(stdout.trim()).not.toMatch(/^\W|\*\//);
+  },
+);
