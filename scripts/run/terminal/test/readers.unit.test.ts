@@ -23,9 +23,9 @@ async function runUnread(program: string, args: string[]): Promise<number> {
 }
 
 test.concurrent.each([
-  ['operate/audit/audit.ts', ['--help'], 0],
-  ['operate/audit/audit.ts', ['--target', 'nowhere'], 2],
-  ['prove/vm/test-vm.ts', ['--help'], 0],
+  ['run/launch/launch.mjs', ['scripts/operate/audit/audit.ts', '--help'], 0],
+  ['operate/audit/audit.ts', ['--target', 'nowhere'], 1],
+  ['prove/vm/test-vm.ts', ['--nothing'], 1],
   ['operate/seed/seed.ts', ['--url', 'http://127.0.0.1:1'], 1],
   ['operate/postman/run.ts', ['--url', 'http://127.0.0.1:1'], 1],
   ['operate/dead-letters/dead-letters.ts', ['list'], 1],
