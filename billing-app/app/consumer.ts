@@ -3,8 +3,8 @@ import type { Logger } from '@crud-master/plumbing/log';
 import type { ConsumeMessage } from 'amqplib';
 import { type Batch, type Decision, decide, readBatch } from './batch.ts';
 import { requestId } from './dead-letter.ts';
-import { createInbox, type Inbox } from './inbox.ts';
-import { createLetterbox } from './letterbox.ts';
+import { Inbox } from './inbox.ts';
+import { Letterbox } from './letterbox.ts';
 import type { IncomingOrder } from './order-store.ts';
 import type { FinalOutcome } from './patient-store.ts';
 import { createReceipts } from './receipts.ts';
@@ -43,8 +43,8 @@ export function consume(dependencies: Dependencies): Consumer {
   async function run(): Promise<void> {
     for (let away = false; !closing.signal.aborted; ) {
       try {
-        const inbox = createInbox();
-        current = await openSession(prefetch, inbox.deliver);
+        const inbox = new Inbox();
+        current = await openSession(prefetch, (message) => inbox.deliver(message));
         log.info({ queue }, 'consuming');
         away = false;
         await work(current, inbox, closing.signal, dependencies);
@@ -74,7 +74,7 @@ export function consume(dependencies: Dependencies): Consumer {
 async function work(session: Session, inbox: Inbox, closing: AbortSignal, dependencies: Dependencies): Promise<void> {
   const { store, queue, prefetch, maxMessageBytes, log } = dependencies;
   const stop = AbortSignal.any([session.lost, closing]);
-  const letterbox = createLetterbox({
+  const letterbox = new Letterbox({
     session,
     queue,
     delivered: (message) => receipts.send([message]),

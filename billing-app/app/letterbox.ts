@@ -19,65 +19,76 @@ interface Dependencies {
   log: Logger;
 }
 
-/**
- * Moves messages to the dead letters while others are stored, so that no order waits behind them.
- * Longer than 40 lines: one state, and all that may touch it.
- */
-export function createLetterbox({ session, queue, delivered, changed, stop, log }: Dependencies) {
-  const letters: Letter[] = [];
+/** Moves messages to the dead letters while others are stored, so that no order waits behind them. */
+export class Letterbox {
+  readonly #dependencies: Dependencies;
+  readonly #letters: Letter[] = [];
   /** Delivery tags of the letters that are not delivered yet. */
-  const pending = new Set<number>();
-  const patience = createPatience();
-  let delivering: Promise<void> | undefined;
-  let stuck = false;
+  readonly #pending = new Set<number>();
+  readonly #patience = createPatience();
+  #delivering: Promise<void> | undefined;
+  #stuck = false;
 
-  async function deliverAll(): Promise<void> {
-    while (letters.length > 0 && !session.lost.aborted) {
-      const results = await Promise.allSettled(letters.splice(0, AT_ONCE).map(deliver));
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** The delivery tag of the oldest letter that is not delivered yet, else Infinity. */
+  oldest(): number {
+    return Math.min(...this.#pending);
+  }
+
+  /** Whether letters cannot be written at the moment. */
+  stuck(): boolean {
+    return this.#stuck;
+  }
+
+  add(more: Letter[]): void {
+    this.#letters.push(...more);
+    for (const { message } of more) this.#pending.add(message.fields.deliveryTag);
+    if (this.#letters.length > 0) this.#delivering ??= this.#deliverAll();
+  }
+
+  /** Resolves once all are delivered, or cannot be before the session ends. */
+  async finished(): Promise<void> {
+    return this.#delivering;
+  }
+
+  async #deliverAll(): Promise<void> {
+    const { session, changed, stop, log } = this.#dependencies;
+    while (this.#letters.length > 0 && !session.lost.aborted) {
+      const results = await Promise.allSettled(this.#letters.splice(0, AT_ONCE).map((letter) => this.#deliver(letter)));
       const failure = results.find((result) => result.status === 'rejected');
       if (failure && stop.aborted) break;
-      if (failure && !stuck) {
+      if (failure && !this.#stuck) {
         log.error(
           { reason: (failure.reason as Error).message },
           'dead letters cannot be written now, they stay in the queue; still trying',
         );
       }
-      stuck = failure !== undefined;
+      this.#stuck = failure !== undefined;
       changed();
-      if (stuck) {
+      if (failure) {
         await session.declare().catch(() => {});
-        await patience.wait(stop).catch(() => {});
-      } else patience.reset();
+        await this.#patience.wait(stop).catch(() => {});
+      } else this.#patience.reset();
     }
-    delivering = undefined;
+    this.#delivering = undefined;
   }
 
-  async function deliver(letter: Letter): Promise<void> {
+  async #deliver(letter: Letter): Promise<void> {
+    const { session, queue, delivered, log } = this.#dependencies;
     try {
       await publish(letter, session, queue);
     } catch (error) {
-      letters.push(letter);
+      this.#letters.push(letter);
       throw error;
     }
-    pending.delete(letter.message.fields.deliveryTag);
+    this.#pending.delete(letter.message.fields.deliveryTag);
     delivered(letter.message);
     const context = { request_id: requestId(letter.message), message_id: letter.id };
     log.warn({ ...context, kind: letter.why.kind, reason: letter.why.reason }, 'message moved to the dead letters');
   }
-
-  return {
-    /** The delivery tag of the oldest letter that is not delivered yet, else Infinity. */
-    oldest: () => Math.min(...pending),
-    /** Whether letters cannot be written at the moment. */
-    stuck: () => stuck,
-    add(more: Letter[]): void {
-      letters.push(...more);
-      for (const { message } of more) pending.add(message.fields.deliveryTag);
-      if (letters.length > 0) delivering ??= deliverAll();
-    },
-    /** Resolves once all are delivered, or cannot be before the session ends. */
-    finished: async () => delivering,
-  };
 }
 
 /** Whole if possible, else cut. Rejects when the broker is the reason. */
@@ -91,5 +102,3 @@ async function publish(letter: Letter, session: Pick<Session, 'publishDeadLetter
     }
   }
 }
-
-export type Letterbox = ReturnType<typeof createLetterbox>;

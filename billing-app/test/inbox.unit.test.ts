@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import { describe, expect, it } from 'vitest';
-import { createInbox } from '../app/inbox.ts';
+import { Inbox } from '../app/inbox.ts';
 
 const MB = 1_000_000;
 const never = new AbortController().signal;
@@ -10,7 +10,7 @@ const tags = (messages: ConsumeMessage[]) => messages.map(({ fields }) => fields
 
 describe('the inbox', () => {
   it('hands out what came, in its order, a batch at a time', async () => {
-    const inbox = createInbox();
+    const inbox = new Inbox();
     for (const tag of [1, 2, 3]) inbox.deliver(message(tag));
     expect(inbox.holds(3)).toBe(true);
     expect(tags(await inbox.take(2, never))).toEqual([1, 2]);
@@ -18,7 +18,7 @@ describe('the inbox', () => {
   });
 
   it('waits for a message, and no longer than until the signal aborts', async () => {
-    const inbox = createInbox();
+    const inbox = new Inbox();
     const taking = inbox.take(2, never);
     inbox.deliver(message(1));
     expect(tags(await taking)).toEqual([1]);
@@ -30,7 +30,7 @@ describe('the inbox', () => {
   });
 
   it('puts off large messages only when 64 MiB of them are in hand, lets go of their contents, and keeps all their neighbours', async () => {
-    const inbox = createInbox();
+    const inbox = new Inbox();
     for (let tag = 1; tag <= 20; tag++) inbox.deliver(message(tag, tag % 2 === 0 ? 16 * MB : 100));
     expect(tags(await inbox.take(100, never))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 17, 19]);
     expect(inbox.oldest()).toBe(10);
@@ -38,7 +38,7 @@ describe('the inbox', () => {
   });
 
   it('gives back what was put off, oldest first, as far as there is room', async () => {
-    const inbox = createInbox();
+    const inbox = new Inbox();
     const large = [1, 2, 3, 4, 5, 6, 7].map((tag) => message(tag, 16 * MB));
     for (const each of large) inbox.deliver(each);
     inbox.settled(large.slice(0, 2));
@@ -52,7 +52,7 @@ describe('the inbox', () => {
   });
 
   it('takes a message that is larger than all the room, when it is the only large one', async () => {
-    const inbox = createInbox();
+    const inbox = new Inbox();
     const first = message(1, 1 * MB);
     inbox.deliver(first);
     inbox.deliver(message(2, 100 * MB));

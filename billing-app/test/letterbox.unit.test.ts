@@ -2,7 +2,7 @@ import type { ConsumeMessage, Options } from 'amqplib';
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import type { Letter } from '../app/dead-letter.ts';
-import { createLetterbox } from '../app/letterbox.ts';
+import { Letterbox } from '../app/letterbox.ts';
 
 const letter = (deliveryTag: number, properties: object = {}): Letter => ({
   message: { fields: { deliveryTag, redelivered: false }, properties, content: Buffer.from('x') } as unknown as ConsumeMessage,
@@ -14,7 +14,7 @@ function start(publish: (properties: Options.Publish) => Promise<void>) {
   const stop = new AbortController();
   const delivered: number[] = [];
   let declared = 0;
-  const letterbox = createLetterbox({
+  const letterbox = new Letterbox({
     session: {
       lost: stop.signal,
       publishDeadLetter: async (_, properties) => publish(properties),
