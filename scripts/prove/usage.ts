@@ -4,16 +4,27 @@ import { readFileSync, writeFileSync } from 'node:fs';
 /** Clock ticks a second in /proc (USER_HZ): 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-/** Seconds of processor time, user and system, that the process and its children have used. */
-export function cpuSeconds(pid: number): number {
-  if (process.platform !== 'linux') return cpuSecondsOfPs(pid);
+/** Seconds of processor time, in the program itself and in the kernel for it. */
+export interface CpuTimes {
+  user: number;
+  system: number;
+}
+
+/** What the process and its children have used. */
+export function cpuTimes(pid: number): CpuTimes {
+  if (process.platform !== 'linux') return cpuTimesOfPs(pid);
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const [utime, stime] = stat
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
     .slice(11, 13)
-    .map(Number);
-  return (utime! + stime!) / TICKS + childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), 0);
+    .map((ticks) => Number(ticks) / TICKS);
+  return childrenOf(pid)
+    .map(cpuTimes)
+    .reduce((sum, { user, system }) => ({ user: sum.user + user, system: sum.system + system }), {
+      user: utime!,
+      system: stime!,
+    });
 }
 
 function childrenOf(pid: number): number[] {
@@ -21,12 +32,12 @@ function childrenOf(pid: number): number[] {
 }
 
 /** macOS: `ps` tells hundredths of seconds, of the process itself. */
-function cpuSecondsOfPs(pid: number): number {
-  const time = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' });
-  return time
+function cpuTimesOfPs(pid: number): CpuTimes {
+  const [total, user] = execFileSync('ps', ['-o', 'time=,utime=', '-p', String(pid)], { encoding: 'utf8' })
     .trim()
-    .split(':')
-    .reduce((sum, part) => sum * 60 + Number(part), 0);
+    .split(/\s+/)
+    .map((time) => time.split(':').reduce((sum, part) => sum * 60 + Number(part), 0));
+  return { user: user!, system: total! - user! };
 }
 
 /** Bytes of memory that the process holds now, and the most since `resetPeak` (where the system keeps that: Linux). */

@@ -1,77 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { checkout } from '../../run/checkout.mjs';
-import { endProcess, isAlive, waitFor } from '../../run/servers/process.ts';
-import { Failure } from '../../run/terminal/failure.mjs';
-
-export const benchHome = join(checkout, '.local', 'bench');
-export const peers = join(checkout, 'scripts/prove/bench/peers');
-
 /** `ours` is what the question is about, `limit` what this stack, or this computer, could do at best. */
 export type Role = 'ours' | 'peer' | 'limit';
 
-export interface Running {
-  pid: number;
-  child: ChildProcess;
-  stop(): Promise<void>;
+/** What one start of a contender came to. */
+export interface Turn {
+  /** Requests or orders that were done while it was measured */
+  units: number;
+  failed: number;
+  perSecond: number;
+  /** Microseconds of processor time for a unit, of the process under test alone: in the program, and in the kernel for it */
+  user: number;
+  system: number;
+  /** Bytes that the process held at the end */
+  memory: number;
+  /** Milliseconds until the answer, where there is one */
+  p50?: number;
+  p99?: number;
+  /** Microseconds for a unit of the other processes that took part in it, by their names */
+  alongside: Record<string, number>;
 }
 
-/** A service of the product, as it ships: with the arguments for Node that PM2 gives it. */
-export function startService(workspace: string, environment: Record<string, string>): Running {
-  return run(workspace, process.execPath, [...nodeArguments(workspace), 'server.ts'], join(checkout, workspace), environment);
-}
-
-/** The arguments for Node that PM2 gives to that service. */
-export function nodeArguments(workspace: string): string[] {
-  const description = join(checkout, workspace, 'ecosystem.config.cjs');
-  const { apps } = createRequire(import.meta.url)(description) as { apps: [{ node_args?: string[] }] };
-  return apps[0].node_args ?? [];
-}
-
-/** Billing with its way to the queue exchanged. */
-export function startRascalBilling(environment: Record<string, string>): Running {
-  const args = [...nodeArguments('billing-app'), 'rascal-billing.ts'];
-  return run('rascal-billing', process.execPath, args, join(checkout, 'scripts/prove/bench'), environment);
-}
-
-/** A program of the folder of peers, in production mode. */
-export function startPeer(program: string, environment: Record<string, string>): Running {
-  const name = [program, ...(environment.VARIANT ? [environment.VARIANT] : [])].join('-');
-  return run(name, process.execPath, [`${program}.js`], peers, { NODE_ENV: 'production', ...environment });
-}
-
-export function run(
-  name: string,
-  command: string,
-  args: string[],
-  cwd: string,
-  environment: Record<string, string> = {},
-): Running {
-  const logs = join(benchHome, 'logs');
-  mkdirSync(logs, { recursive: true });
-  const log = openSync(join(logs, `${name.replaceAll('/', '-')}.log`), 'w');
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...environment }, stdio: ['ignore', log, log, 'ipc'] });
-  closeSync(log);
-  child.on('error', () => {}); // noticed by who waits for it
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
-  return { pid: child.pid!, child, stop: () => endProcess(child.pid!, 'SIGTERM', 10_000) };
-}
-
-/** Waits until that process does what is asked of it. */
-export async function untilReady(name: string, running: Running, check: () => Promise<boolean>): Promise<void> {
-  const ready = await waitFor(30_000, async () => {
-    if (!isAlive(running.pid)) throw new Failure(`${name} ended while it started: see .local/bench/logs.`);
-    return check().catch(() => false);
-  });
-  if (!ready) throw new Failure(`${name} was not ready after 30 seconds: see .local/bench/logs.`);
-}
-
-export async function answers(url: string): Promise<boolean> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(2000) });
-  await answer.body?.cancel();
-  return answer.ok;
+/** What is measured beside others. */
+export interface Contender {
+  name: string;
+  role: Role;
+  /** Starts it anew, measures it at work, and ends it. */
+  turn(): Promise<Turn>;
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { benchHome, type Running, run } from './contender.ts';
+import { benchHome, type Running, run } from './processes.ts';
 
 export const hasNginx = () => spawnSync('nginx', ['-v']).status === 0;
 

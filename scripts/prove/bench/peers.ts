@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../run/terminal/failure.mjs';
-import { peers } from './contender.ts';
+import { peers } from './processes.ts';
 
 /** Installs what the product is measured against, when it is not there yet. */
 export function installPeers(say: (text: string) => void): void {

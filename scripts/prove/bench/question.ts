@@ -1,22 +1,35 @@
-import type { Environment } from '../../run/stack/environment.ts';
 import type { Role } from './contender.ts';
+import type { Product } from './product.ts';
+import type { Measured } from './rounds.ts';
 
 export interface Bench {
-  /** Fewer rounds, shorter ones, smaller sizes. */
+  /** Fewer starts, less load, smaller sizes. */
   quick: boolean;
-  environment: Environment;
+  /** Minutes of load before memory is read. */
+  minutes: number;
+  ours: Product;
   say(text: string): void;
 }
 
 export interface Question {
   name: string;
   ask(bench: Bench): Promise<Result>;
+  /** What of it can be measured of several revisions of the project, one beside the other. */
+  works?: Work[];
 }
 
-interface Bar {
+export interface Work {
+  name: string;
+  measure(bench: Bench, products: Product[]): Promise<Measured[]>;
+}
+
+export interface Bar {
   label: string;
   value: number;
   role: Role;
+  /** The least and the most of several starts. */
+  from?: number;
+  to?: number;
 }
 
 /** Bars of one unit; shorter is better, unless `moreIsBetter`. */
@@ -36,9 +49,14 @@ export interface Table {
 export interface Target {
   what: string;
   target: string;
+  /** With the spread. */
   measured: string;
+  /** Without it, to be set beside other runs. */
+  value: string;
   /** Undefined: not measured in this run. */
   met: boolean | undefined;
+  /** Of a ratio that depends on how dear a system call is: the ratios of user time and of system time alone. */
+  parts?: { user: number; system: number };
 }
 
 export interface Result {

@@ -3,7 +3,7 @@
 import { startStack } from '../../run/stack/stack.ts';
 import { runCommand } from '../../run/terminal/command.ts';
 import { createReport } from '../../run/terminal/report.ts';
-import { benchHome } from './contender.ts';
+import { benchHome } from './processes.ts';
 
 await runCommand(async () => {
   await startStack(benchHome, process.env, createReport());

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { anyFreePort } from '../../../run/servers/ports.ts';
 import { median } from '../../statistics.ts';
 import { memory, resetPeak } from '../../usage.ts';
-import { answers, startService, untilReady } from '../contender.ts';
-import { databaseOf, withDatabase } from '../database.ts';
+import { databaseOf, withDatabase } from '../load/database.ts';
+import { answers, startService, untilReady } from '../processes.ts';
+import type { Product } from '../product.ts';
 import type { Bench } from '../question.ts';
 
 /** Clients of each unpleasant kind. */
@@ -30,11 +31,11 @@ export interface Crowd {
 }
 
 /** What a fresh inventory process takes to serve a catalogue of that size. */
-export async function measureSize({ quick, environment }: Bench, films: number): Promise<Size> {
+export async function measureSize({ quick, ours }: Bench, films: number): Promise<Size> {
   const port = await anyFreePort();
-  const running = startService('inventory-app', { ...environment, INVENTORY_PORT: String(port) });
+  const running = startService(ours, 'inventory-app', { INVENTORY_PORT: String(port) });
   const url = `http://127.0.0.1:${port}/api/movies`;
-  const many = quick ? 30 : 90;
+  const many = quick ? 20 : 90;
   try {
     await untilReady('inventory', running, () => answers(`${url}/1`));
     return {
@@ -43,8 +44,8 @@ export async function measureSize({ quick, environment }: Bench, films: number):
       byId: await medianOf(many, (n) => timeToRead(`${url}/${1 + ((n * 7919) % films)}`)),
       firstByte: await medianOf(many, () => timeToFirstByte(url)),
       ...(await readWholeList(running.pid, url)),
-      leaving: await crowd(environment, running.pid, () => leave(url)),
-      slow: await crowd(environment, running.pid, () => stopReading(url)),
+      leaving: await crowd(ours, running.pid, () => leave(url)),
+      slow: await crowd(ours, running.pid, () => stopReading(url)),
     };
   } finally {
     await running.stop();
@@ -65,12 +66,12 @@ async function readWholeList(pid: number, url: string): Promise<Pick<Size, 'whol
 }
 
 /** What it takes when they come all at once. */
-async function crowd(environment: Bench['environment'], pid: number, come: () => Promise<void>): Promise<Crowd> {
+async function crowd(ours: Product, pid: number, come: () => Promise<void>): Promise<Crowd> {
   resetPeak(pid);
   const before = memory(pid).now;
   await come();
   await sleep(1000);
-  return { memory: memory(pid).peak - before, queries: await runningQueries(environment) };
+  return { memory: memory(pid).peak - before, queries: await runningQueries(ours) };
 }
 
 async function leave(url: string): Promise<void> {
@@ -113,7 +114,7 @@ async function timeToRead(url: string): Promise<number> {
   return performance.now() - began;
 }
 
-const runningQueries = (environment: Bench['environment']) =>
+const runningQueries = ({ environment }: Product) =>
   withDatabase(databaseOf(environment, 'MOVIES_DB'), async (client) => {
     const { rows } = await client.query<{ count: string }>(
       `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()`,

@@ -1,4 +1,4 @@
-import type { Panel } from './question.ts';
+import type { Panel } from '../question.ts';
 
 const [WIDTH, LABEL, VALUE, ROW, HEAD, GAP] = [760, 240, 130, 26, 34, 18];
 
@@ -10,9 +10,10 @@ const STYLE = `
     .ours { fill: #2f7ed8 }
     .peer { fill: #a0a7b0 }
     .limit { fill: #46a86b }
+    .spread { stroke: #57606a; stroke-width: 2 }
     @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } }`;
 
-/** Horizontal bars, one panel below the other, as a picture of its own. */
+/** Horizontal bars, one panel below the other, as a picture of its own. A line on a bar spans the starts. */
 export function barChart(title: string, panels: Panel[]): string {
   const parts: string[] = [];
   let y = 0;
@@ -22,13 +23,19 @@ export function barChart(title: string, panels: Panel[]): string {
         `<tspan class="note" dx="8" font-weight="400">${panel.unit}, ${panel.moreIsBetter ? 'longer' : 'shorter'} is better</tspan></text>`,
     );
     y += HEAD;
-    const longest = Math.max(...panel.bars.map(({ value }) => value));
-    for (const { label, value, role } of panel.bars) {
-      const length = Math.max(1, (value / longest) * (WIDTH - LABEL - VALUE));
+    const longest = Math.max(...panel.bars.map(({ value, to = value }) => to));
+    const lengthOf = (value: number) => Math.max(1, (value / longest) * (WIDTH - LABEL - VALUE));
+    for (const { label, value, role, from = value, to = value } of panel.bars) {
+      const [length, least, most] = [value, from, to].map(lengthOf) as [number, number, number];
       parts.push(
         `<text x="${LABEL - 10}" y="${y + 14}" text-anchor="end">${escapeXml(label)}</text>`,
         `<rect class="${role}" x="${LABEL}" y="${y}" width="${length.toFixed(1)}" height="19" rx="2"/>`,
-        `<text x="${(LABEL + length + 8).toFixed(1)}" y="${y + 14}">${formatted(value)}</text>`,
+        ...(most > least
+          ? [
+              `<line class="spread" x1="${(LABEL + least).toFixed(1)}" x2="${(LABEL + most).toFixed(1)}" y1="${y + 10}" y2="${y + 10}"/>`,
+            ]
+          : []),
+        `<text x="${(LABEL + most + 8).toFixed(1)}" y="${y + 14}">${formatted(value)}</text>`,
       );
       y += ROW;
     }

@@ -1,4 +1,4 @@
-import { percentile } from '../statistics.ts';
+import { percentile } from '../../statistics.ts';
 import { keepBusy } from './busy-connection.ts';
 
 interface Load {

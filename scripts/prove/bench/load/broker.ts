@@ -1,5 +1,5 @@
-import { withOperator } from '../../run/servers/rabbitmq/operator.ts';
-import type { Environment } from '../../run/stack/environment.ts';
+import { withOperator } from '../../../run/servers/rabbitmq/operator.ts';
+import type { Environment } from '../../../run/stack/environment.ts';
 
 /** Orders under way to the broker at a time, while a backlog is made. */
 const WINDOW = 2000;

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Environment } from '../../run/stack/environment.ts';
+import type { Environment } from '../../../run/stack/environment.ts';
 
 /** The configuration that a client of one of the two databases needs. */
 export function databaseOf(environment: Environment, prefix: 'MOVIES_DB' | 'ORDERS_DB'): pg.ClientConfig {
