@@ -15,7 +15,7 @@ export interface Batch {
 export interface Decision {
   /** Stored, now (then with its number) or by an earlier delivery: acknowledge. */
   done: { message: ConsumeMessage; messageId: string; orderId?: number }[];
-  /** Can never be an order: to the dead letters, then acknowledge. */
+  /** Orders that can never be stored: to the dead letters, then acknowledge. */
   letters: Letter[];
 }
 
@@ -42,12 +42,12 @@ function readMessage(content: Buffer, messageId: string, maxMessageBytes: number
 }
 
 /**
- * The one place that decides what becomes of messages: it is stored, now or by an earlier delivery, or it can never be an
- * order. The third way, it cannot be stored now, is the patient store's: it does not return until it can.
+ * The one place that decides what becomes of orders: it is stored, now or by an earlier delivery, or it never can be. The third
+ * way, it cannot be stored now, is the patient store's: it does not return until it can.
  * `outcomes` are those of the batch's orders, in their order.
  */
-export function decide({ orders, letters }: Batch, outcomes: FinalOutcome[]): Decision {
-  const decision: Decision = { done: [], letters: [...letters] };
+export function decide({ orders }: Batch, outcomes: FinalOutcome[]): Decision {
+  const decision: Decision = { done: [], letters: [] };
   for (const [index, { message, messageId }] of orders.entries()) {
     const outcome = outcomes[index]!;
     if (outcome === 'known') decision.done.push({ message, messageId });

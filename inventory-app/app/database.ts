@@ -5,7 +5,7 @@ import { Prisma, PrismaClient } from './generated/client.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
 
-/** What SQL reads of a film: every field of the model in schema.prisma. */
+/** What SQL answers of a film: every field of the model in schema.prisma. */
 export const MOVIE_COLUMNS = Object.keys(Prisma.MovieScalarFieldEnum).join(', ');
 
 /** A query past Prisma has failed. */
@@ -45,7 +45,7 @@ export function openDatabase(config: Config['database']) {
     },
     movie: client.movie,
     deleteAll: () => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
-    read: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => read<Row>(pool, statement, values),
+    query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => query<Row>(pool, statement, values),
     close: () => client.$disconnect(),
   };
 }
@@ -57,10 +57,10 @@ export interface Statement {
 }
 
 /**
- * Reading goes past Prisma, over the same connections: it would take more processor time than all the rest of an answer.
- * The result is typed by who asks.
+ * Films are read and added past Prisma, over the same connections: it would take more processor time than all the rest of an
+ * answer (docs/decisions/reading-past-prisma.md). The result is typed by who asks.
  */
-async function read<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: Statement, values: unknown[]): Promise<Row[]> {
+async function query<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: Statement, values: unknown[]): Promise<Row[]> {
   try {
     return (await pool.query<Row>({ ...statement, values })).rows;
   } catch (error) {

@@ -54,7 +54,7 @@ async function* jsonArray(database: Database, condition: Condition, first: Page)
 
 async function readPage(database: Database, condition: Condition, after: number, rows: number): Promise<Page> {
   const values = condition.value === undefined ? [after, rows] : [after, rows, condition.value];
-  const [page] = await database.read<Page>(pageOf(condition), values);
+  const [page] = await database.query<Page>(pageOf(condition), values);
   return page!;
 }
 
@@ -99,7 +99,7 @@ export const SEARCH: Statement = {
  */
 async function startSearch(database: Database, search: string): Promise<Start> {
   const pattern = likePattern(search);
-  const [found] = await database.read<Page & { ids: number[] }>(SEARCH, [0, FIRST_ROWS, pattern]);
+  const [found] = await database.query<Page & { ids: number[] }>(SEARCH, [0, FIRST_ROWS, pattern]);
   const { ids, ...first } = found!;
   if (ids.length <= FEW) return { condition: { name: 'ids', where: 'id = ANY($3::int[])', value: ids }, first };
   const condition = { name: 'matching', where: MATCHING, value: pattern };

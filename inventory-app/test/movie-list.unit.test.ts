@@ -8,7 +8,7 @@ import { movieList } from '../app/movie-list.ts';
 test('an endless list is read as far as its reader goes, and no further once the reader has left', async () => {
   let pages = 0;
   const database = {
-    read: async () => {
+    query: async () => {
       pages++;
       return [{ films: `{"id":${pages}}`, lastId: pages, isLast: false }];
     },

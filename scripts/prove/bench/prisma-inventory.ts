@@ -29,6 +29,10 @@ const queryRaw: Read = ({ text }, values) => prisma.$queryRawUnsafe(text, ...val
 
 /** Answers each of inventory's statements as Prisma's functions can. */
 const findMany: Read = async ({ name }, values) => {
+  if (name.startsWith('insert')) {
+    const [title, description] = values as [string, string];
+    return [await prisma.movie.create({ data: { title, description } })];
+  }
   const [first, rows, third] = values as [number, number, string];
   if (name === 'movie-by-id') {
     const film = await prisma.movie.findUnique({ where: { id: first } });
@@ -46,11 +50,11 @@ const findMany: Read = async ({ name }, values) => {
   ];
 };
 
-const read = { findMany, queryRaw }[process.env.VARIANT as 'findMany' | 'queryRaw'];
+const query = { findMany, queryRaw }[process.env.VARIANT as 'findMany' | 'queryRaw'];
 const ours = openDatabase(config.database);
 const app = createApp({
   bodyLimit: config.limits.bodyBytes,
-  database: { ...ours, read: read as Database['read'] },
+  database: { ...ours, query: query as Database['query'] },
   log: createLog('inventory_app', config.logLevel),
 });
 app.listen(config.listen.port, config.listen.host);

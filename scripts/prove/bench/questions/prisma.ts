@@ -13,6 +13,10 @@ const READS: { name: string; request: (n: number) => Buffer }[] = [
   { name: 'A film by id', request: (n) => httpRequest('GET', `/api/movies/${1 + ((n * 7919) % FILMS)}`) },
   { name: 'A search that finds ten', request: () => httpRequest('GET', '/api/movies?title=zanzibar') },
   { name: `The whole list of ${FILMS.toLocaleString('en')} films`, request: () => httpRequest('GET', '/api/movies') },
+  {
+    name: 'A film created',
+    request: (n) => httpRequest('POST', '/api/movies', { title: `Playtime ${n}`, description: 'Jacques Tati, 1967' }),
+  },
 ];
 
 /** What reading past Prisma is worth: docs/decisions/reading-past-prisma.md decides by these figures. */
