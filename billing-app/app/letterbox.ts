@@ -4,8 +4,8 @@ import { deadLetterCopies, isUnsendable, type Letter, requestId } from './dead-l
 import { createPatience } from './patience.ts';
 import type { Session } from './session.ts';
 
-/** Dead letters on their way at a time: they may be large. */
-const AT_ONCE = 10;
+/** Dead letters on their way at a time, as many as Rascal has channels for them. The inbox bounds how large they are together. */
+const AT_ONCE = 50;
 
 interface Dependencies {
   session: Pick<Session, 'lost' | 'publishDeadLetter' | 'declare'>;

@@ -3,6 +3,9 @@ import type { Inbox } from './inbox.ts';
 import type { Letterbox } from './letterbox.ts';
 import type { Session } from './session.ts';
 
+/** The part of the prefetch that may wait for an acknowledgement. */
+const MOST_OWED = 0.75;
+
 /** Acknowledges what is stored: one acknowledgement for many messages, where no other message stands between them. */
 export function createReceipts(
   session: Pick<Session, 'ack' | 'giveBack'>,
@@ -20,15 +23,15 @@ export function createReceipts(
 
   /**
    * One acknowledgement covers all messages before the oldest that is in the letterbox, or was put off. Those behind it
-   * wait for it: an acknowledgement for each costs as much as storing them. Each gets its own only where dead letters
-   * cannot be written, or where half of what may be in hand waits already.
+   * wait for it: an acknowledgement for each makes an order half as dear again. Each gets its own only where dead letters
+   * cannot be written, or where so many wait that hardly any more would be delivered.
    */
   function sendDue(): void {
     const limit = Math.min(letterbox.oldest(), inbox.oldest());
     const covered = owed.findLastIndex(({ fields }) => fields.deliveryTag < limit) + 1;
     if (covered > 0) session.ack(owed[covered - 1]!, { allEarlier: true });
     inbox.settled(owed.splice(0, covered));
-    if (letterbox.stuck() || owed.length >= prefetch / 2) send(owed.splice(0));
+    if (letterbox.stuck() || owed.length >= prefetch * MOST_OWED) send(owed.splice(0));
     const returnable = inbox.returnable();
     for (const message of returnable) session.giveBack(message);
     if (returnable.length > 0) sendDue();

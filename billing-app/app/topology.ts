@@ -21,7 +21,7 @@ export function topology({ queue, deadLetterQueue }: { queue: string; deadLetter
   };
   return {
     // Dead letters are published one at a time on each channel: a flood of them needs several.
-    publicationChannelPools: { confirmPool: { max: 10 } },
+    publicationChannelPools: { confirmPool: { max: 50 } },
     exchanges: {
       [ORDERS_EXCHANGE]: { type: 'direct', options: { durable: true } },
       [DEAD_LETTER_EXCHANGE]: { type: 'direct', options: { durable: true } },

@@ -37,14 +37,17 @@ describe('receipts', () => {
     expect(sent).toEqual(['up to 3']);
   });
 
-  it('wait behind a letter on its way, each its own once half of what may be in hand waits', () => {
+  it('wait behind a letter on its way, each its own once three quarters of what may be in hand wait', () => {
     const { receipts, sent } = start({ letter: 3 });
     receipts.add(done(1, 2, 4, 5));
     receipts.sendDue();
     expect(sent).toEqual(['up to 2']);
-    receipts.add(done(6, 7));
+    receipts.add(done(6, 7, 8));
     receipts.sendDue();
-    expect(sent.slice(1)).toEqual(['ack 4', 'ack 5', 'ack 6', 'ack 7']);
+    expect(sent.slice(1)).toEqual([]);
+    receipts.add(done(9));
+    receipts.sendDue();
+    expect(sent.slice(1)).toEqual(['ack 4', 'ack 5', 'ack 6', 'ack 7', 'ack 8', 'ack 9']);
   });
 
   it('do not wait behind letters that cannot be written', () => {
