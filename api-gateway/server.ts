@@ -1,4 +1,10 @@
 // Plain JavaScript in a folder that is no ES module, so that a Node too old for TypeScript gets as far as the sentence.
+const { enableCompileCache } = require('node:module');
+const { join } = require('node:path');
+
+// Kept from start to start: without it each compiles everything anew, in twice the time, and takes 30 MB more.
+enableCompileCache?.(join(__dirname, '..', '.local', 'compile-cache'));
+
 const sentence = `Node ${process.versions.node} cannot run TypeScript: this service needs Node 22.18 or newer. npm start, in the folder above, brings one and runs everything on this computer.`;
 const started = process.features.typescript
   ? import('./app/service.ts').then(({ run }) => run(process.env))

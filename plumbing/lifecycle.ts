@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { flushCompileCache } from 'node:module';
 import { ConfigurationError } from './environment.ts';
 import { createLog, type Logger } from './log.ts';
 import { standardError } from './output.ts';
@@ -52,6 +53,8 @@ export async function runService(name: string, start: () => Promise<Service>): P
     stop(`unhandled ${what}`, 1);
   };
   process.on('uncaughtException', unhandled('error')).on('unhandledRejection', unhandled('rejection'));
+  flushCompileCache(); // else it is written at the end only, and a killed process has none
+  globalThis.gc?.({ type: 'major', flavor: 'last-resort', execution: 'sync' }); // what only the start needed: 25 MB
   log.info('ready');
   process.send?.('ready'); // PM2's wait_ready
 }
