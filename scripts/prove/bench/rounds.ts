@@ -13,7 +13,7 @@ export interface Plan {
 }
 
 export const planFor = ({ quick }: { quick: boolean }, starts = 5): Plan =>
-  quick ? { starts: 2, warmUp: 0.5, seconds: 0.6 } : { starts, warmUp: 2, seconds: 2 };
+  quick ? { starts: 2, warmUp: 0.5, seconds: 0.5 } : { starts, warmUp: 2, seconds: 2 };
 
 export interface Measured {
   name: string;

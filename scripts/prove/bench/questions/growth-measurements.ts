@@ -35,7 +35,7 @@ export async function measureSize({ quick, ours }: Bench, films: number): Promis
   const port = await anyFreePort();
   const running = startService(ours, 'inventory-app', { INVENTORY_PORT: String(port) });
   const url = `http://127.0.0.1:${port}/api/movies`;
-  const many = quick ? 20 : 90;
+  const many = quick ? 15 : 90;
   try {
     await untilReady('inventory', running, () => answers(`${url}/1`));
     return {
