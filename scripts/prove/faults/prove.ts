@@ -22,8 +22,7 @@ import { startStack } from './stack.ts';
 const home = join(checkout, '.local', 'prove');
 const LOGS = join('.local', 'prove', 'pm2', 'logs');
 
-async function main(): Promise<number> {
-  const { seed, orders, faults } = readArguments();
+async function main({ seed, orders, faults }: ReturnType<typeof readArguments>): Promise<number> {
   const started = performance.now();
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
@@ -68,8 +67,10 @@ function readArguments() {
 }
 
 await runCommand(async () => {
+  const asked = readArguments();
+  const wait = (holder: string) => console.log(`Another proof runs: waiting for process ${holder}`);
   try {
-    return await withLock(`${home}.lock`, main, (holder) => console.log(`Another proof runs: waiting for process ${holder}`));
+    return await withLock(`${home}.lock`, () => main(asked), wait);
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
     console.error('Interrupted. Nothing of it runs any more, and its files are gone.');

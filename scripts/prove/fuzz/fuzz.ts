@@ -23,8 +23,7 @@ import { watch } from './watch.ts';
 const home = join(checkout, '.local', 'fuzz');
 const FAILURES = join('.local', 'fuzz', 'failures');
 
-async function fuzz(): Promise<number> {
-  const { seed, requests } = readArguments();
+async function fuzz({ seed, requests }: ReturnType<typeof readArguments>): Promise<number> {
   console.log(`Fuzzing with seed ${seed}: ${requests} requests.`);
   const report = createReport();
   try {
@@ -102,6 +101,8 @@ function readArguments() {
   return { seed: values.seed, requests: Number(values.requests) };
 }
 
-await runCommand(() =>
-  withLock(`${home}.lock`, fuzz, (holder) => console.log(`Another run of the fuzzer: waiting for process ${holder}`)),
-);
+await runCommand(() => {
+  const asked = readArguments();
+  const wait = (holder: string) => console.log(`Another run of the fuzzer: waiting for process ${holder}`);
+  return withLock(`${home}.lock`, () => fuzz(asked), wait);
+});

@@ -2,16 +2,18 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { stopStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 
-/** Downloads, which hold nothing of the user's, and locks, with the files that they are made of. */
-const KEPT = /^(cache$|(stack|install)\.lock)/;
+/** Downloads and compiled code, which hold nothing of the user's, and locks, with the files that they are made of. */
+const KEPT = /^((compile-)?cache$|(stack|install)\.lock)/;
 
 await runCommand(async () => {
+  const { yes } = parseArgs({ options: { yes: { type: 'boolean' } } }).values;
   const home = localHome();
   requireOwner(home);
   const found = dataIn(home);
@@ -22,7 +24,7 @@ await runCommand(async () => {
   console.log(
     `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs.`,
   );
-  if (!process.argv.includes('--yes')) {
+  if (!yes) {
     if (!process.stdin.isTTY) throw new Failure('Nothing was deleted: say npm run reset -- --yes where nobody can be asked.');
     const terminal = createInterface({ input: process.stdin, output: process.stdout });
     const answer = await terminal.question('Delete it? [y/N] ');

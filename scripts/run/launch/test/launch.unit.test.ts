@@ -30,3 +30,24 @@ test.each(Object.entries(scripts))(
     expect(stdout.trim()).not.toMatch(/^\W|\*\//);
   },
 );
+
+test.each(['start', 'stop', 'status', 'env', 'reset', 'seed', 'postman', 'audit', 'test:vm', 'prove', 'fuzz', 'bench'])(
+  'npm run %s refuses an option that it does not know, in one sentence, before it does anything',
+  (name) => {
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', `${scripts[name]} --nothing-like-it`], {
+      cwd: checkout,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^Unknown option '--nothing-like-it'.*\n$/);
+  },
+);
+
+test('nothing but npm uses the commands: what others need of them stands in scripts/run/stack', () => {
+  const { stdout } = spawnSync('git', ['grep', '-l', "from '.*/commands/", ':!*.test.ts'], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  expect(stdout).toBe('');
+});
