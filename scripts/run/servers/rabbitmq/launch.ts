@@ -33,7 +33,8 @@ export async function launch(
     // Not before: the broker would use the port mapper of whoever has that port.
     const mapped = waitFor(MAPPER_LIMIT, () => listensOn(record.epmdPid, addresses.epmdPort) !== false);
     const unmapped = await Promise.race([mapped.then((up) => (up ? undefined : 'epmd does not listen')), epmdEnd]);
-    if (unmapped) return { problem: unmapped };
+    // It says nothing where another program has its port, and ends as if all were well.
+    if (unmapped) return { problem: unmapped === 'epmd ended with status 0' ? `${unmapped}, address already in use` : unmapped };
 
     const broker = spawn(join(installation.scripts, 'rabbitmq-server'), [], {
       ...detached,

@@ -76,7 +76,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await stopBroker(home);
     const taken = (await Promise.all(Object.values(addresses).map(async (one) => ((await isFree(one)) ? [] : [one])))).flat();
     const said = appendedTo(output, logged);
-    const lost = taken.length > 0 || saysTaken(said);
+    const lost = taken.length > 0 || saysTaken(said + problem);
     if (!lost || attempt === ATTEMPTS || (exact && taken.includes(port))) {
       const holders = taken.map((one) => `; its port ${one} is taken${holderOfPort(one)}`).join('');
       throw new Failure(`RabbitMQ could not start (${problem}${holders}${reasonsIn(said, home)}): see ${output}.`);
