@@ -21,7 +21,7 @@ ${wasComplete ? 'Everything was running already.' : `Up in ${((Date.now() - star
   curl -X POST ${url}/api/movies -H 'Content-Type: application/json' -d '{"title":"Metropolis","description":"1927"}'
   curl -X POST ${url}/api/billing -H 'Content-Type: application/json' -d '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
 
-  npm run seed      fills the catalogue with 3,201 films
+  npm run seed      fills the catalogue with 3,200 films
   npm run status    what runs, where, since when
   npm run logs      the services' logs
   npm stop          stops everything; the data stays

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectAmqp } from 'amqplib';
 import { holderOfPort, listensOn } from '../servers/listeners.ts';
 import { appPids, listApps } from '../servers/pm2/apps.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
 import { isFree } from '../servers/ports.ts';
 import { waitFor } from '../servers/process.ts';
+import { withOperator } from '../servers/rabbitmq/operator.ts';
+import type { Broker } from '../servers/rabbitmq/rabbitmq.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Environment } from './environment.ts';
 import { services } from './services.ts';
@@ -12,13 +13,17 @@ import { services } from './services.ts';
 /** Milliseconds that a service has to become ready. */
 const READY_LIMIT = 60_000;
 
-/** Every service says something that only a working one of this home can say. */
-export async function untilReady(home: string, environment: Environment): Promise<void> {
+/**
+ * Every service says something that only a working one of this home can say. `returned`: a broker that has come back under a
+ * running gateway, which is on its way to it. One that starts waits for the broker itself.
+ */
+export async function untilReady(home: string, environment: Environment, returned?: Broker): Promise<void> {
   const films = (name: string, port: string) => async () =>
     isOurs(home, name, Number(environment[port])) && (await answersMovies(environment[port]!));
   const checks: { what: string; passes: () => Promise<boolean> }[] = [
     { what: 'inventory_app does not serve films', passes: films('inventory_app', 'INVENTORY_PORT') },
     { what: 'api_gateway does not serve films', passes: films('api_gateway', 'API_GATEWAY_PORT') },
+    { what: 'api_gateway does not reach RabbitMQ', passes: async () => !returned || mayPublish(returned, environment) },
     { what: 'billing_app does not consume its queue', passes: () => hasConsumer(environment) },
     {
       what: 'PM2 does not show three apps online',
@@ -61,23 +66,11 @@ async function answersMovies(port: string): Promise<boolean> {
   return answer.ok || answer.status === 404;
 }
 
-async function hasConsumer(environment: Environment): Promise<boolean> {
-  const connection = await connectAmqp(
-    {
-      hostname: environment.RABBITMQ_HOST,
-      port: Number(environment.RABBITMQ_PORT),
-      username: environment.RABBITMQ_ADMIN_USER,
-      password: environment.RABBITMQ_ADMIN_PASSWORD,
-      vhost: environment.RABBITMQ_VHOST,
-    },
-    { timeout: 2000 },
-  );
-  connection.on('error', () => {});
-  try {
-    const channel = await connection.createChannel();
-    channel.on('error', () => {});
-    return (await channel.checkQueue(environment.BILLING_QUEUE!)).consumerCount > 0;
-  } finally {
-    await connection.close();
-  }
+/** Whether the gateway has its confirm channel. */
+async function mayPublish(broker: Broker, environment: Environment): Promise<boolean> {
+  const channels = await broker.control('list_channels', 'user', 'confirm');
+  return channels.split('\n').includes(`${environment.RABBITMQ_GATEWAY_USER}\ttrue`);
 }
+
+const hasConsumer = (environment: Environment): Promise<boolean> =>
+  withOperator(environment, async (channel) => (await channel.checkQueue(environment.BILLING_QUEUE!)).consumerCount > 0);

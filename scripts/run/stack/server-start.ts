@@ -2,7 +2,7 @@ import { databases, isMigrated, migrate } from '../servers/migrations.ts';
 import type { Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { startPostgres } from '../servers/postgres/postgres.ts';
-import { startBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
 import type { Report } from '../terminal/report.ts';
 import type { Environment } from './environment.ts';
 
@@ -13,7 +13,7 @@ interface Exact {
 }
 
 /** Starts PostgreSQL, with its tables, beside RabbitMQ. Where a server gets another port, the environment learns of it. */
-export async function startServers(home: string, environment: Environment, exact: Exact, report: Report): Promise<void> {
+export async function startServers(home: string, environment: Environment, exact: Exact, report: Report): Promise<Broker> {
   const migrated = startDatabases(home, environment, exact.postgres, report).then((server) =>
     migrateDatabases(server, environment, report),
   );
@@ -22,8 +22,10 @@ export async function startServers(home: string, environment: Environment, exact
     const broker = await startBroker({ home, port, exact: exact.broker, environment, onProgress: detail });
     environment.RABBITMQ_PORT = String(broker.port);
     detail(`127.0.0.1:${broker.port}`);
+    return broker;
   });
   await settleAll([migrated, brokerReady]);
+  return brokerReady;
 }
 
 function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {

@@ -10,7 +10,7 @@ import { type Environment, overridesIn, saveEnvironment } from './environment.ts
 import { emptyDatabases } from './findings.ts';
 import { requireOwner } from './home.ts';
 import { untilReady } from './readiness.ts';
-import { findRunning } from './running.ts';
+import { findRunning, isUp } from './running.ts';
 import { startServers } from './server-start.ts';
 import { startServices, stopFormerOwners } from './service-start.ts';
 import { services } from './services.ts';
@@ -32,11 +32,12 @@ export function startStack(home: string, own: Record<string, string | undefined>
     const { environment, overrides, saved } = await startEnvironment(home, own, running, report);
     await stopFormerOwners(home, environment, running, report);
     const exact = { postgres: own.MOVIES_DB_PORT !== undefined, broker: own.RABBITMQ_PORT !== undefined };
-    await startServers(home, environment, exact, report);
+    const broker = await startServers(home, environment, exact, report);
     for (const text of emptyDatabases(saved, environment)) report.note(text);
     saveEnvironment(home, { environment, overrides: overridesIn(overrides, environment) });
     const started = await startServices(home, environment, running, report);
-    await report.step('All ready', () => untilReady(home, environment));
+    const returned = running.broker === undefined && isUp(running, 'api_gateway') ? broker : undefined;
+    await report.step('All ready', () => untilReady(home, environment, returned));
     return { environment, wasComplete: started === 0 && running.postgres !== undefined && running.broker !== undefined };
   });
 }

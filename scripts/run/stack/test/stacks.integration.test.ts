@@ -125,14 +125,24 @@ describe('two stacks on one computer', () => {
 });
 
 describe('a start beside what runs', () => {
+  test('brings a killed broker back, and ends when orders are taken again', async () => {
+    const before = await count(a!, 'orders');
+    process.kill(findBroker(a!.home)!.pid, 'SIGKILL');
+    await waitFor(10_000, () => !findBroker(a!.home));
+    await start(a!);
+    expect(await postOrder(a!)).toBe(200);
+    expect(await arrived(a!, before + 1)).toBe(true);
+  });
+
   test('restarts what has old settings and nothing else, and tables change hands with a new name', async () => {
     const pids = async () => new Map((await stackStatus(a!.home)).map(({ name, pid }) => [name, pid]));
     const before = await pids();
+    const orders = await count(a!, 'orders');
     said.length = 0;
     await start(a!, { ORDERS_DB_USER: 'another_owner' });
     expect(said).toEqual([expect.stringMatching(/^ORDERS_DB_USER is another_owner now/)]);
     expect(await postOrder(a!)).toBe(200);
-    expect(await arrived(a!, 8)).toBe(true);
+    expect(await arrived(a!, orders + 1)).toBe(true);
     const after = await pids();
     expect([...after].filter(([name, pid]) => before.get(name) !== pid).map(([name]) => name)).toEqual(['billing_app']);
     expect(databases.map(({ prefix }) => a!.environment[`${prefix}_USER`])).toEqual(['movies_owner', 'another_owner']);
