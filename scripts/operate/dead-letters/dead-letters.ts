@@ -11,10 +11,10 @@
  * Inside billing's machine: sudo node --stack-size=7000 /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
  */
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runCommand } from '../../run/terminal/command.ts';
+import { confirm } from '../../run/terminal/confirm.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createCounter } from '../../run/terminal/progress.ts';
 import type { Environment } from './connection.ts';
@@ -106,18 +106,14 @@ async function drop(box: LetterBox, request: Request): Promise<void> {
   const removals: (() => void)[] = [];
   const sizes = await select(box, request, ({ remove }) => void removals.push(remove));
   const what = request.id ?? `${removals.length} of ${number(sizes.length)}`;
-  if (!request.id && !request.yes && !(await agrees(`Drop ${what} for good? [y/N] `))) throw new Failure('Nothing was dropped.');
+  const agreed =
+    request.id ||
+    request.yes ||
+    (await confirm(`Drop ${what} for good?`, 'Nothing was dropped: add --yes where nobody can be asked.'));
+  if (!agreed) throw new Failure('Nothing was dropped.');
   for (const remove of removals) remove();
   await box.close();
   console.log(request.id ? `Dropped ${what}.` : `Dropped ${number(removals.length, 'letter')}.`);
-}
-
-async function agrees(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Failure('Nothing was dropped: add --yes where nobody can be asked.');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(question);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 await runCommand(async () => {

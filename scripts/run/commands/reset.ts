@@ -1,11 +1,11 @@
 // npm run reset [-- --yes]: stops the stack and deletes its data
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { stopStack } from '../stack/stack.ts';
 import { runCommand } from '../terminal/command.ts';
+import { confirm } from '../terminal/confirm.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 
@@ -24,16 +24,9 @@ await runCommand(async () => {
   console.log(
     `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs.`,
   );
-  if (!yes) {
-    if (!process.stdin.isTTY) throw new Failure('Nothing was deleted: say npm run reset -- --yes where nobody can be asked.');
-    const terminal = createInterface({ input: process.stdin, output: process.stdout });
-    const answer = await terminal.question('Delete it? [y/N] ');
-    terminal.close();
-    if (!/^y(es)?$/i.test(answer.trim())) {
-      console.log('Nothing was deleted.');
-      return 1;
-    }
-  }
+  const agreed =
+    yes || (await confirm('Delete it?', 'Nothing was deleted: say npm run reset -- --yes where nobody can be asked.'));
+  if (!agreed) throw new Failure('Nothing was deleted.');
   await stopStack(home, createReport(), () => {
     for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
   });
