@@ -9,10 +9,9 @@ module.exports = {
       script: 'server.ts',
       cwd: __dirname,
       interpreter: process.execPath, // not used, but without it PM2 looks for one that runs .ts
-      // http-proxy uses util._extend. The space for what has just been allocated would grow to 108 MB under load, and never shrink; and
-      // one that begins small, as after that collection, lets through what dies young: a fifth more processor time for a film.
-      // `--expose-gc`: for one collection after the start (plumbing/lifecycle.ts).
-      node_args: ['--expose-gc', '--disable-warning=DEP0060', '--min-semi-space-size=16', '--max-semi-space-size=16'],
+      // http-proxy uses util._extend. `--expose-gc`: for one collection after the start (plumbing/lifecycle.ts). The others: so that
+      // what a request needs dies young, and in little memory (docs/decisions/young-generation.md).
+      node_args: ['--disable-warning=DEP0060', '--expose-gc', '--no-allocation-site-pretenuring', '--max-semi-space-size=8'],
       exec_mode: 'cluster',
       merge_logs: true,
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"

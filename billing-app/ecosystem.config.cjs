@@ -8,8 +8,8 @@ module.exports = {
       interpreter: process.env.NODE_BINARY || process.execPath,
       // Headers may be nested as deep as a frame of RabbitMQ is long (131,072 bytes, 26,000 levels), and amqplib's decoder calls itself
       // for each level. In kB; the system's own limit for the stack is 8192.
-      // `--expose-gc`: for one collection after the start (plumbing/lifecycle.ts). The space for what has just been allocated: see the gateway's.
-      node_args: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=16', '--stack-size=7000'],
+      // The others: see the gateway's.
+      node_args: ['--stack-size=7000', '--expose-gc', '--no-allocation-site-pretenuring', '--max-semi-space-size=8'],
       exec_mode: 'fork', // no port: while it starts anew orders wait in the queue
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,

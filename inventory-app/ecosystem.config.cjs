@@ -9,9 +9,8 @@ module.exports = {
       script: 'server.ts',
       cwd: __dirname,
       interpreter: process.execPath, // not used, but without it PM2 looks for one that runs .ts
-      // Without these V8 lets garbage grow by 100 MB while a long list is read, though a page of it is all that is alive.
-      // `--expose-gc`: for one collection after the start (plumbing/lifecycle.ts).
-      node_args: ['--expose-gc', '--min-semi-space-size=4', '--max-semi-space-size=4', '--max-old-space-size=384'],
+      // See the gateway's. Without the last V8 lets garbage grow by 100 MB while a long list is read, though a page of it is all that is alive.
+      node_args: ['--expose-gc', '--no-allocation-site-pretenuring', '--max-semi-space-size=4', '--max-old-space-size=384'],
       exec_mode: 'cluster',
       merge_logs: true,
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"

@@ -27,7 +27,6 @@ export interface PublisherOptions {
 
 interface Waiting {
   settle: (refusal?: Error) => void;
-  returned: boolean;
   overdue: boolean;
 }
 
@@ -44,9 +43,9 @@ const CHANNEL_PATIENCE = 5000;
 export class Publisher {
   #closing = false;
   #overdue = 0;
-  /** The messages not confirmed yet, by id: a client may send one id twice at the same time. */
-  readonly #waiting = new Map<string, Waiting[]>();
   #inFlight = 0;
+  /** Ids of messages that came back and are not confirmed yet: an id twice where a client sent it twice at the same time. */
+  #returned: string[] = [];
   readonly #link: BrokerLink;
   readonly #options: PublisherOptions;
   readonly #log: Logger;
@@ -55,11 +54,10 @@ export class Publisher {
     this.#link = link;
     this.#options = options;
     this.#log = log;
-    link.on('open', (channel) =>
-      channel.on('return', ({ properties }) => {
-        for (const waiting of this.#waiting.get(properties.messageId) ?? []) waiting.returned = true;
-      }),
-    );
+    link.on('open', (channel) => {
+      this.#returned = [];
+      channel.on('return', ({ properties }) => this.#returned.push(properties.messageId));
+    });
   }
 
   publish: PublishOrder = (message) =>
@@ -68,7 +66,6 @@ export class Publisher {
       const refusal = this.#refusal();
       if (refusal || !channel) return reject(refusal);
       const waiting: Waiting = {
-        returned: false,
         overdue: false,
         settle: (refusal) => {
           clearTimeout(deadline);
@@ -78,14 +75,14 @@ export class Publisher {
       };
       const deadline = setTimeout(() => this.#passDeadline(waiting, channel), this.#options.publishTimeout);
       const { id, content } = message;
-      this.#add(id, waiting);
+      this.#inFlight++;
       try {
         channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message), (error) => {
-          this.#remove(id, waiting);
-          waiting.settle(outcome(waiting, error));
+          this.#leave(waiting);
+          waiting.settle(this.#outcome(id, error));
         });
       } catch {
-        this.#remove(id, waiting); // the channel is closing: nothing was sent
+        this.#leave(waiting); // the channel is closing: nothing was sent
         waiting.settle(orderProblems.unreachable());
       }
     });
@@ -117,19 +114,19 @@ export class Publisher {
     }, CHANNEL_PATIENCE).unref();
   }
 
-  #add(id: string, waiting: Waiting): void {
-    this.#inFlight++;
-    const same = this.#waiting.get(id);
-    if (same) same.push(waiting);
-    else this.#waiting.set(id, [waiting]);
+  #leave({ overdue }: Waiting): void {
+    this.#inFlight--;
+    if (overdue) this.#overdue--;
   }
 
-  #remove(id: string, waiting: Waiting): void {
-    this.#inFlight--;
-    if (waiting.overdue) this.#overdue--;
-    const same = this.#waiting.get(id)?.filter((other) => other !== waiting) ?? [];
-    if (same.length > 0) this.#waiting.set(id, same);
-    else this.#waiting.delete(id);
+  /** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well, after it came back. */
+  #outcome(id: string, error: Error | null): Error | undefined {
+    // amqplib's words: the error has no code
+    if (error) return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown();
+    const place = this.#returned.length > 0 ? this.#returned.indexOf(id) : -1;
+    if (place < 0) return undefined;
+    this.#returned.splice(place, 1);
+    return orderProblems.missing();
   }
 }
 
@@ -141,9 +138,3 @@ const publication = ({ id, trace }: OrderMessage): Options.Publish => ({
   timestamp: Math.floor(Date.now() / 1000),
   headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
 });
-
-/** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well. */
-function outcome({ returned }: Waiting, error: Error | null): Error | undefined {
-  if (!error) return returned ? orderProblems.missing() : undefined;
-  return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown(); // amqplib's words: the error has no code
-}

@@ -90,7 +90,7 @@ async function work(session: Session, inbox: Inbox, closing: AbortSignal, depend
       // While one batch is being stored, the next one is read, if it is there as a whole.
       const messages = !storing || inbox.holds(BATCH) ? await inbox.take(BATCH, stop) : [];
       const next = messages.length > 0 ? readBatch(messages, maxMessageBytes) : undefined;
-      letterbox.add(next?.letters ?? []); // at once: they are on their way while the orders are stored
+      if (next) letterbox.add(next.letters); // at once: they are on their way while the orders are stored
       const stored = storing && { batch: storing.batch, outcomes: await storing.outcomes };
       storing = next && { batch: next, outcomes: next.orders.length > 0 ? store(next.orders, stop) : Promise.resolve([]) };
       storing?.outcomes.catch(() => {}); // it is awaited later

@@ -54,3 +54,7 @@ export function memory(pid: number): { now: number; peak: number } {
 export function resetPeak(pid: number): void {
   if (process.platform === 'linux') writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
+
+export const MB = 1024 * 1024;
+
+export const megabytes = (bytes: number): string => `${(bytes / MB).toFixed(0)} MB`;

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import pg from 'pg';
 import { typed } from '../../prove/vm/vagrant.ts';
+import { environmentIn } from '../../run/stack/status.ts';
 import type { App, Done, Target } from './target.ts';
 
 const run = promisify(execFile);
@@ -12,8 +13,7 @@ const DATABASE = { inventory_app: 'MOVIES_DB', billing_app: 'ORDERS_DB' } as con
 /** The stack of `npm start`, as `npm run --silent env` describes it. */
 export async function localTarget(): Promise<Target> {
   const { stdout } = await run('npm', ['run', '--silent', 'env'], { cwd: ROOT });
-  const pairs = stdout.matchAll(/^(\w+)=(.*)$/gm);
-  const env: Record<string, string> = Object.fromEntries([...pairs].map(([, key, value]) => [key, value]));
+  const env = environmentIn(stdout);
   if (!env.PM2_HOME) throw new Error('The local stack does not run. Start it: npm start');
 
   async function pm2(_app: App, ...words: string[]): Promise<Done> {

@@ -12,8 +12,7 @@ export async function compare(bench: Bench, other: Product, questions: Question[
     console.log(`\n${work.name}`);
     const measured = await work.measure(bench, [bench.ours, other]);
     compared.push({ work, measured });
-    const unit = /order|backlog/.test(work.name) ? 'order' : 'request';
-    console.log(`\n${markdownTable(comparison(measured, { unit }))}`);
+    console.log(`\n${markdownTable(comparison(measured, { unit: work.unit }))}`);
   }
   console.log(`\n${markdownTable(summary(bench.ours, other, compared))}\n`);
   console.log('Ratios of the medians; in brackets the least and the most of the rounds.');

@@ -20,6 +20,8 @@ export interface Question {
 
 export interface Work {
   name: string;
+  /** What it is counted in: "request" unless it says otherwise. */
+  unit?: string;
   measure(bench: Bench, products: Product[]): Promise<Measured[]>;
 }
 

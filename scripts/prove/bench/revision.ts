@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { checkout } from '../../run/checkout.mjs';
 import { anyFreePort, freePort } from '../../run/servers/ports.ts';
+import { environmentIn } from '../../run/stack/status.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { benchHome } from './processes.ts';
 import type { Product } from './product.ts';
@@ -112,13 +113,4 @@ async function freePorts(): Promise<Record<string, string>> {
     LOCAL_RABBITMQ_PORT: await freePort(25_000, 3),
   };
   return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]));
-}
-
-function environmentIn(lines: string): Record<string, string> {
-  return Object.fromEntries(
-    lines
-      .split('\n')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  );
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRandom } from '../random.ts';
+import { carryOut, type Disturbance } from './carry-out.ts';
 import type { createClients } from './clients.ts';
 import type { Order } from './orders.ts';
 import { nameOf, planStrikes, type Strike } from './plan.ts';
@@ -8,7 +9,6 @@ import type { Queues } from './queues.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import type { openOrdersTable } from './rows.ts';
 import type { Stack } from './stack.ts';
-import { carryOut, type Disturbance } from './strike.ts';
 
 export interface ProofOptions {
   seed: string;

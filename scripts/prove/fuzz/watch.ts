@@ -1,9 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listApps } from '../../run/servers/pm2/apps.ts';
-import { memory } from '../usage.ts';
+import { MB, megabytes, memory } from '../usage.ts';
 
-const MB = 1024 * 1024;
 /** What the memory of a service may gain after its first quarter of the requests. */
 const GROWTH = 64 * MB;
 /** File descriptors that pools may have opened meanwhile. */
@@ -43,11 +42,10 @@ export async function watch(home: string) {
       for (const [name, after] of await conditions(home)) {
         const then = quarter?.get(name) ?? before.get(name)!;
         const [grown, opened] = [after.memory - then.memory, after.descriptors - before.get(name)!.descriptors];
-        const show = (bytes: number) => `${(bytes / MB).toFixed(0)} MB`;
         lines.push(
-          `${name}: ${show(then.memory)} after a quarter, ${show(after.memory)} at the end; ${opened} descriptors more than before`,
+          `${name}: ${megabytes(then.memory)} after a quarter, ${megabytes(after.memory)} at the end; ${opened} descriptors more than before`,
         );
-        if (grown > GROWTH) wrong.push(`${name} has grown by ${show(grown)}`);
+        if (grown > GROWTH) wrong.push(`${name} has grown by ${megabytes(grown)}`);
         if (opened > DESCRIPTORS) wrong.push(`${name} keeps ${opened} descriptors`);
       }
       return { wrong, lines };

@@ -52,6 +52,10 @@ export async function stackStatus(home: string): Promise<Part[]> {
 const otherOn = (port?: string) =>
   port && hasListener(Number(port)) ? `its port ${port} is used${holderOfPort(Number(port))}` : undefined;
 
+/** What `npm run env` prints, read back. */
+export const environmentIn = (lines: string): Environment =>
+  Object.fromEntries([...lines.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+
 /** The lines of `npm run env`. */
 export function environmentLines(home: string, environment: Environment): string[] {
   return Object.entries({ ...environment, PM2_HOME: pm2Home(home) }).map(([name, value]) => `${name}=${value}`);

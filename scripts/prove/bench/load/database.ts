@@ -23,6 +23,12 @@ export async function withDatabase<T>(configuration: pg.ClientConfig, work: (cli
   }
 }
 
+/** The catalogue of most questions. */
+export const FILMS = 1000;
+
+/** The id of the n-th request for one of them, spread over the table. */
+export const filmId = (n: number): number => 1 + ((n * 7919) % FILMS);
+
 /** Replaces the films by `count` others with ids from 1; ten of them have "Zanzibar" in the title. */
 export async function fillMovies(client: pg.Client, count: number): Promise<void> {
   // Filled first and indexed afterwards, a million films take seconds instead of minutes.

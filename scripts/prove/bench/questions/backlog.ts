@@ -16,12 +16,13 @@ const BAD = { every: 100, body: JSON.stringify({ ...ORDER, user_id: 'nobody' }),
 const LARGE = { every: 1000, body: JSON.stringify({ ...ORDER, note: 'x'.repeat(500_000) }), isOrder: true };
 
 /** How often each is started, and the orders that it finds. */
-const planFor = ({ quick }: Bench) => (quick ? { starts: 1, size: 10_000 } : { starts: 5, size: 50_000 });
+const amounts = ({ quick }: Bench) => (quick ? { starts: 1, size: 10_000 } : { starts: 5, size: 50_000 });
 
 const work = (name: string, odd?: Drainer['odd']): Work => ({
   name,
+  unit: 'order',
   measure(bench, products) {
-    const { starts, size } = planFor(bench);
+    const { starts, size } = amounts(bench);
     const contenders = products.map((product) => draining(product, ours(product.name, product, odd), size));
     return measure(contenders, bench.quick ? 2 : starts, bench.say);
   },
@@ -31,7 +32,7 @@ export const backlog: Question = {
   name: 'backlog',
   works: [work('backlog'), work('backlog, 1 in 100 is no order', BAD)],
   async ask(bench: Bench): Promise<Result> {
-    const { starts, size } = planFor(bench);
+    const { starts, size } = amounts(bench);
     const contenders = drainers(bench.ours).map((drainer) => draining(bench.ours, drainer, size));
     const measured = await measure(contenders, starts, bench.say);
     return {

@@ -1,6 +1,6 @@
+import { MB, megabytes } from '../../usage.ts';
 import { databaseOf, fillMovies, withDatabase } from '../load/database.ts';
 import type { Bench, Panel, Question, Result, Table, Target } from '../question.ts';
-import { MB } from '../report/tables.ts';
 import { amountTarget } from '../report/targets.ts';
 import { CROWD, type Crowd, measureSize, type Size } from './growth-measurements.ts';
 
@@ -28,7 +28,6 @@ export const growth: Question = {
 };
 
 const label = (films: number) => `${films.toLocaleString('en')} films`;
-const megabytes = (bytes: number) => `${Math.max(0, bytes / MB).toFixed(0)} MB`;
 const milliseconds = (time: number) => `${time.toFixed(time < 100 ? 1 : 0)} ms`;
 
 function table(sizes: Size[]): Table {

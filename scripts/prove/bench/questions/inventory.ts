@@ -1,4 +1,4 @@
-import { databaseOf, fillMovies, withDatabase } from '../load/database.ts';
+import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
 import { httpRequest } from '../load/load.ts';
 import { overHttp, type Server } from '../load/load-turn.ts';
 import { answers, startPeer, startService } from '../processes.ts';
@@ -9,7 +9,6 @@ import { comparison, cpuPanel } from '../report/tables.ts';
 import { ratioTarget } from '../report/targets.ts';
 import { CONNECTIONS, type Measured, measure, planFor } from '../rounds.ts';
 
-const FILMS = 1000;
 const OURS = 'this inventory';
 const BY_HAND = 'Koa + pg by hand';
 const SEQUELIZE = 'Express + Sequelize';
@@ -21,11 +20,8 @@ interface Operation {
   request: (n: number) => Buffer;
 }
 
-/** Spread over the table, the same for everyone. */
-const id = (n: number) => 1 + ((n * 7919) % FILMS);
-
 const OPERATIONS: Operation[] = [
-  { name: 'A film by id', short: 'film by id', request: (n) => httpRequest('GET', `/api/movies/${id(n)}`) },
+  { name: 'A film by id', short: 'film by id', request: (n) => httpRequest('GET', `/api/movies/${filmId(n)}`) },
   {
     name: 'A film created',
     short: 'film created',

@@ -3,17 +3,15 @@ import { appPids } from '../../../run/servers/pm2/apps.ts';
 import { services } from '../../../run/stack/services.ts';
 import { startStack } from '../../../run/stack/stack.ts';
 import { createReport } from '../../../run/terminal/report.ts';
-import { memory as memoryOf } from '../../usage.ts';
+import { MB, megabytes, memory as memoryOf } from '../../usage.ts';
 import { ORDER } from '../load/broker.ts';
-import { databaseOf, fillMovies, withDatabase } from '../load/database.ts';
+import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
 import { httpRequest, load } from '../load/load.ts';
 import type { Product } from '../product.ts';
 import type { Bench, Question, Result, Target } from '../question.ts';
-import { MB } from '../report/tables.ts';
 import { amountTarget } from '../report/targets.ts';
 import { CONNECTIONS } from '../rounds.ts';
 
-const FILMS = 1000;
 /** Milliseconds after the start in which a service becomes idle. */
 const REST = 3000;
 
@@ -31,7 +29,6 @@ export const memory: Question = {
     const seconds = bench.quick ? 5 : bench.minutes * 60;
     const held = await measureMemory(bench.ours, seconds);
     const duration = seconds < 60 ? `${seconds} seconds` : `${seconds / 60} minute${seconds === 60 ? '' : 's'}`;
-    const megabytes = (bytes: number) => `${(bytes / MB).toFixed(0)} MB`;
     return {
       title: 'Memory',
       method: `The whole stack, run by PM2 as \`npm start\` has it, ${FILMS.toLocaleString('en')} films. The resident set of each service ${REST / 1000} seconds after its start, and after ${duration} of load: ${CONNECTIONS} connections to the gateway, every second request an order, the others a film by id. \`--minutes 10\` makes it ten.`,
@@ -60,7 +57,7 @@ async function measureMemory({ home, environment }: Product, seconds: number): P
   const order = httpRequest('POST', '/api/billing', ORDER);
   await load({
     port: Number(environment.API_GATEWAY_PORT),
-    request: (n) => (n % 2 ? order : httpRequest('GET', `/api/movies/${1 + ((n * 7919) % FILMS)}`)),
+    request: (n) => (n % 2 ? order : httpRequest('GET', `/api/movies/${filmId(n)}`)),
     connections: CONNECTIONS,
     seconds,
   });

@@ -24,6 +24,7 @@ export const orders: Question = {
   works: [
     {
       name: 'order',
+      unit: 'order',
       measure(bench, products) {
         const plan = planFor(bench, STARTS);
         const contenders = products.map((product) => overBroker(ours(product.name, product), product, plan));

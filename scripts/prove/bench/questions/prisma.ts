@@ -1,4 +1,4 @@
-import { databaseOf, fillMovies, withDatabase } from '../load/database.ts';
+import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
 import { httpRequest } from '../load/load.ts';
 import { overHttp, type Server } from '../load/load-turn.ts';
 import { answers, startService, startVariant } from '../processes.ts';
@@ -6,11 +6,10 @@ import type { Bench, Question, Result } from '../question.ts';
 import { comparison, cpuPanel } from '../report/tables.ts';
 import { CONNECTIONS, type Measured, measure, planFor } from '../rounds.ts';
 
-const FILMS = 1000;
 const OURS = 'past Prisma, as it ships';
 
 const READS: { name: string; request: (n: number) => Buffer }[] = [
-  { name: 'A film by id', request: (n) => httpRequest('GET', `/api/movies/${1 + ((n * 7919) % FILMS)}`) },
+  { name: 'A film by id', request: (n) => httpRequest('GET', `/api/movies/${filmId(n)}`) },
   { name: 'A search that finds ten', request: () => httpRequest('GET', '/api/movies?title=zanzibar') },
   { name: `The whole list of ${FILMS.toLocaleString('en')} films`, request: () => httpRequest('GET', '/api/movies') },
   {

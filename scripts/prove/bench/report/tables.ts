@@ -1,9 +1,8 @@
+import { megabytes } from '../../usage.ts';
 import type { Role } from '../contender.ts';
 import type { Bar, Panel, Table } from '../question.ts';
 import type { Measured } from '../rounds.ts';
 import { type Figure, figure, type Spread } from './figures.ts';
-
-export const MB = 1024 * 1024;
 
 /** The median, and in brackets the least and the most of the starts. */
 export function spreadText({ median, min, max }: Spread, unit: string, digits = 0): string {
@@ -29,7 +28,7 @@ export function comparison(measured: Measured[], { title, unit = 'request' }: { 
         (of('cpu').median / figure(ours, 'cpu').median).toFixed(2),
         of('perSecond').median.toFixed(0),
         ...(answers ? [`${of('p50').median.toFixed(1)} ms`, milliseconds('p99')] : []),
-        `${(of('memory').median / MB).toFixed(0)} MB`,
+        megabytes(of('memory').median),
       ];
     }),
   };
