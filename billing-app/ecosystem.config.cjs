@@ -1,3 +1,5 @@
+const instances = require('../plumbing/instances.cjs');
+
 /** How PM2 runs billing, on this computer and in its machine. NODE_BINARY: the Node that runs it (>= 22.18). */
 module.exports = {
   apps: [
@@ -10,6 +12,7 @@ module.exports = {
       // for each level. In kB; the system's own limit for the stack is 8192.
       // The others: see the gateway's.
       node_args: ['--stack-size=7000', '--expose-gc', '--no-allocation-site-pretenuring', '--max-semi-space-size=8'],
+      instances: instances('BILLING_INSTANCES'),
       exec_mode: 'fork', // no port: while it starts anew orders wait in the queue
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,

@@ -112,10 +112,15 @@ export const variable = {
       (origins) => origins.every(isOrigin) || origins.join() === '*',
       'must be * or origins such as https://films.example, separated by commas',
     ),
+  /** How many processes of a service share its work. */
+  instances: wholeNumber(1, 64, 'a whole number').prefault('1'),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
     .prefault('info'),
 };
+
+/** What one of so many processes may have of what all of them may have together. */
+export const share = (total: number, instances: number): number => Math.max(1, Math.floor(total / instances));
 
 /** As `parseEnvironment`, for variables that only have to be there. */
 export function requireVariables(names: string[], environment: Environment): void {

@@ -1,7 +1,8 @@
-import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
+  API_GATEWAY_INSTANCES: variable.instances,
   API_GATEWAY_PORT: variable.port,
   API_GATEWAY_LISTEN_HOST: variable.hosts
     .prefault('0.0.0.0,::')
@@ -41,7 +42,9 @@ export type Config = ReturnType<typeof loadConfig>;
 /** Throws a ConfigurationError that names every bad variable. */
 export function loadConfig(environment: Environment) {
   const env = parseEnvironment(variables, environment);
+  const instances = env.API_GATEWAY_INSTANCES;
   return {
+    instances,
     logLevel: env.LOG_LEVEL,
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
@@ -57,7 +60,7 @@ export function loadConfig(environment: Environment) {
       password: env.RABBITMQ_GATEWAY_PASSWORD,
       queue: env.BILLING_QUEUE,
       publishTimeout: env.PUBLISH_TIMEOUT,
-      maxInFlight: env.GATEWAY_MAX_ORDERS_IN_FLIGHT,
+      maxInFlight: share(env.GATEWAY_MAX_ORDERS_IN_FLIGHT, instances),
     },
     limits: {
       headerBytes: env.GATEWAY_MAX_HEADER_BYTES,
@@ -67,7 +70,7 @@ export function loadConfig(environment: Environment) {
       requestTimeout: env.GATEWAY_REQUEST_TIMEOUT,
       idleReaderTimeout: env.GATEWAY_IDLE_READER_TIMEOUT,
       connections: env.GATEWAY_MAX_CONNECTIONS,
-      requestsInFlight: env.GATEWAY_MAX_REQUESTS_IN_FLIGHT,
+      requestsInFlight: share(env.GATEWAY_MAX_REQUESTS_IN_FLIGHT, instances),
     },
     rateLimit: { requests: env.RATE_LIMIT, window: env.RATE_LIMIT_WINDOW, clients: env.RATE_LIMIT_CLIENTS },
   };

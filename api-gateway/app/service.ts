@@ -17,7 +17,7 @@ const BROKER_PATIENCE = 2000;
 export const run = (environment: Environment) =>
   runService('api_gateway', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
-    const log = createLog('api_gateway', config.logLevel);
+    const log = createLog('api_gateway', config.logLevel, config.instances);
 
     const inventory = inventoryPool(config.inventory);
     const link = new BrokerLink(config.broker, log);

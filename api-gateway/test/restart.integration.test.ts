@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
 import { appPids, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
@@ -10,6 +10,11 @@ import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };
+const INSTANCES = {
+  api_gateway: 'API_GATEWAY_INSTANCES',
+  inventory_app: 'INVENTORY_INSTANCES',
+  billing_app: 'BILLING_INSTANCES',
+};
 let env: Record<string, string>;
 let home: string;
 
@@ -101,11 +106,14 @@ async function count({ table }: typeof film): Promise<number> {
 
 const processes = () => Object.keys(APPS).map((name) => appPids(home, name));
 
+const reload = (name: keyof typeof APPS, changed: Record<string, string> = {}, instances = 1) =>
+  reloadApp(home, { workspace: APPS[name], name, instances }, { ...env, ...changed });
+
 test.each(['api_gateway', 'inventory_app'] as const)(
   'A reload of %s under load fails no request, and loses no film and no order',
   async (name) => {
     const before = [await count(film), await count(order), processes()] as const;
-    const outcomes = await underLoad(() => reloadApp(home, APPS[name], env), { fresh: 10 });
+    const outcomes = await underLoad(() => reload(name), { fresh: 10 });
     expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
     expect(await count(film)).toBe(before[0] + outcomes.get('/api/movies 201')!);
     await expect.poll(() => count(order)).toBe(before[1] + outcomes.get('/api/billing 200')!);
@@ -115,7 +123,7 @@ test.each(['api_gateway', 'inventory_app'] as const)(
 );
 
 test('A reload brings changed settings', async () => {
-  await reloadApp(home, APPS.inventory_app, { ...env, LOG_LEVEL: 'error' });
+  await reload('inventory_app', { LOG_LEVEL: 'error' });
   const app = (await listApps(home)).find(({ name }) => name === 'inventory_app')!;
   expect(app.environment).toMatchObject({ LOG_LEVEL: 'error', MOVIES_DB_NAME: env.MOVIES_DB_NAME });
 });
@@ -129,4 +137,66 @@ test('A restart of inventory under load breaks no film: it is stored, or refused
 test('A restart of the gateway under load breaks no request, and refuses no order once it takes connections', async () => {
   const outcomes = await underLoad(() => restartApp(home, 'api_gateway'));
   for (const outcome of outcomes.keys()) expect(outcome).toMatch(/^\/api\/(movies 201|billing 200|\w+ ECONNREFUSED .*)$/);
+});
+
+describe('With two instances of each service', () => {
+  const two = Object.fromEntries(Object.values(INSTANCES).map((name) => [name, '2']));
+  const log = (name: string) => readFileSync(join(home, 'pm2', 'logs', `${name}-out.log`), 'utf8');
+
+  beforeAll(async () => {
+    Object.assign(env, two, { LOG_LEVEL: 'info' });
+    await reload('inventory_app', {}, 2);
+    await reload('api_gateway', {}, 2);
+    await startApp(home, APPS.billing_app, 'billing_app', env);
+  });
+
+  test('PM2 runs two of each, and both have work, whose lines in the log tell them apart', async () => {
+    expect(processes().map((pids) => pids.length)).toEqual([2, 2, 2]);
+    const before = await count(order);
+    const outcomes = await underLoad(async () => {}, { fresh: 10 });
+    expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
+    await expect.poll(() => count(order)).toBe(before + outcomes.get('/api/billing 200')!);
+    for (const [name, event] of [
+      ['api-gateway', '"status":200'],
+      ['inventory-app', '"status":201'],
+      ['billing-app', 'consuming'],
+    ] as const)
+      for (const instance of [0, 1]) await expect.poll(() => log(name)).toMatch(new RegExp(`"instance":${instance},.*${event}`));
+  });
+
+  test.each(['api_gateway', 'inventory_app'] as const)('a reload of %s fails no request, and loses nothing', async (name) => {
+    const before = [await count(film), await count(order), appPids(home, name)] as const;
+    const outcomes = await underLoad(() => reload(name, {}, 2), { fresh: 10 });
+    expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
+    expect(await count(film)).toBe(before[0] + outcomes.get('/api/movies 201')!);
+    await expect.poll(() => count(order)).toBe(before[1] + outcomes.get('/api/billing 200')!);
+    expect(appPids(home, name).filter((pid) => before[2].includes(pid))).toEqual([]);
+    expect(appPids(home, name)).toHaveLength(2);
+  });
+
+  test('a SIGKILL of one gateway costs only what that one has under way', async () => {
+    const [one] = appPids(home, 'api_gateway');
+    const before = await count(order);
+    const outcomes = await underLoad(async () => void process.kill(one!, 'SIGKILL'), { fresh: 10 });
+    const failed = [...outcomes].filter(([outcome]) => !/ 20[01]$/.test(outcome));
+    for (const [outcome] of failed) expect(outcome).toMatch(/ECONNRESET|EPIPE/);
+    const lost = failed.reduce((sum, [, times]) => sum + times, 0);
+    expect(lost).toBeLessThanOrEqual(20); // one for each client: what it had just asked for
+    await expect.poll(() => count(order)).toBeGreaterThanOrEqual(before + outcomes.get('/api/billing 200')!);
+    expect(await count(order)).toBeLessThanOrEqual(before + outcomes.get('/api/billing 200')! + lost);
+    await expect.poll(() => appPids(home, 'api_gateway').length, { timeout: 20_000 }).toBe(2);
+  });
+
+  test('a SIGKILL of one billing loses no order, and stores none twice', async () => {
+    const before = await count(order);
+    const outcomes = await underLoad(async () => void process.kill(appPids(home, 'billing_app')[0]!, 'SIGKILL'));
+    expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
+    await expect.poll(() => count(order), { timeout: 20_000 }).toBe(before + outcomes.get('/api/billing 200')!);
+  });
+
+  test('fewer of them are left after a reload with a smaller number, and no request fails', async () => {
+    const outcomes = await underLoad(() => reload('api_gateway', { API_GATEWAY_INSTANCES: '1' }, 1), { fresh: 10 });
+    expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
+    expect(appPids(home, 'api_gateway')).toHaveLength(1);
+  });
 });

@@ -1,7 +1,8 @@
-import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
+  BILLING_INSTANCES: variable.instances,
   ORDERS_DB_HOST: variable.host,
   ORDERS_DB_PORT: variable.port,
   ORDERS_DB_NAME: variable.text,
@@ -27,6 +28,7 @@ export type Config = ReturnType<typeof loadConfig>;
 export function loadConfig(environment: Environment) {
   const env = parseEnvironment(variables, environment);
   return {
+    instances: env.BILLING_INSTANCES,
     logLevel: env.LOG_LEVEL,
     database: {
       host: env.ORDERS_DB_HOST,
@@ -42,7 +44,7 @@ export function loadConfig(environment: Environment) {
       password: env.RABBITMQ_BILLING_PASSWORD,
       queue: env.BILLING_QUEUE,
       deadLetterQueue: env.BILLING_DEAD_LETTER_QUEUE,
-      prefetch: env.BILLING_PREFETCH,
+      prefetch: share(env.BILLING_PREFETCH, env.BILLING_INSTANCES),
     },
     maxMessageBytes: env.BILLING_MAX_MESSAGE_BYTES,
     messageIdRetentionDays: env.MESSAGE_ID_RETENTION_DAYS,

@@ -8,5 +8,5 @@ import { loadConfig } from './config.ts';
 export const run = (environment: Environment) =>
   runService('billing_app', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
-    return startBilling(config, createLog('billing_app', config.logLevel));
+    return startBilling(config, createLog('billing_app', config.logLevel, config.instances));
   });

@@ -1,7 +1,8 @@
-import { type Environment, parseEnvironment, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
+  INVENTORY_INSTANCES: variable.instances,
   INVENTORY_HOST: variable.host,
   INVENTORY_PORT: variable.port,
   INVENTORY_LISTEN_HOST: variable.host.optional(),
@@ -35,6 +36,7 @@ export type Config = ReturnType<typeof loadConfig>;
 export function loadConfig(environment: Environment) {
   const env = parseEnvironment(variables, environment, renamed);
   return {
+    instances: env.INVENTORY_INSTANCES,
     logLevel: env.LOG_LEVEL,
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
     limits: {
@@ -50,7 +52,7 @@ export function loadConfig(environment: Environment) {
       name: env.MOVIES_DB_NAME,
       user: env.MOVIES_DB_USER,
       password: env.MOVIES_DB_PASSWORD,
-      connections: env.MOVIES_DB_CONNECTIONS,
+      connections: share(env.MOVIES_DB_CONNECTIONS, env.INVENTORY_INSTANCES),
       connectTimeout: env.MOVIES_DB_CONNECT_TIMEOUT,
       queryTimeout: env.MOVIES_DB_QUERY_TIMEOUT,
     },

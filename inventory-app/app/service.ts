@@ -10,7 +10,7 @@ import { createInventoryServer } from './http-server.ts';
 export const run = (environment: Environment) =>
   runService('inventory_app', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
-    const log = createLog('inventory_app', config.logLevel);
+    const log = createLog('inventory_app', config.logLevel, config.instances);
     const database = openDatabase(config.database);
 
     const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });

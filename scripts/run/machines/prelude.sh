@@ -119,11 +119,12 @@ setting() {
 # PM2 keeps the environment that it is called with: it must not be this one.
 pm2() { env --ignore-environment PATH="$PATH" HOME=/root LANG=C.UTF-8 /usr/local/bin/pm2 "$@"; }
 
-# status_in APP FILE [FIELD]: the app's status, or that field, in a list of PM2's; or nothing.
+# status_in APP FILE [FIELD]: the app's status, or that field, in a list of PM2's; or nothing. Of several processes: as all of them
+# have it, or as the first has it that differs from the others.
 status_in() {
   node -e "
     const text = require('node:fs').readFileSync(process.argv[2], 'utf8');
     const apps = JSON.parse(text.slice(text.search(/^\\[[\\]{\\n]/m))); // PM2 may have said something before
-    const found = apps.find(({ name }) => name === process.argv[1]);
-    console.log(found ? (found.pm2_env ?? found)[process.argv[3]] : '');" "$1" "$2" "${3:-status}"
+    const found = apps.filter(({ name }) => name === process.argv[1]).map((app) => (app.pm2_env ?? app)[process.argv[3]]);
+    console.log(found.find((value) => value !== found[0]) ?? found[0] ?? '');" "$1" "$2" "${3:-status}"
 }

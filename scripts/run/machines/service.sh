@@ -42,6 +42,8 @@ if [[ $running == online && $running_mode == cluster_mode && $mode == cluster ]]
   switch_release
   say "starting $app beside the one that runs"
   pm2 reload "$release/$service/ecosystem.config.cjs" >/dev/null
+  instances=$(node -p "require('$release/$service/ecosystem.config.cjs').apps[0].instances")
+  [[ $(pm2 pid "$app" | grep --count '^[0-9]') == "$instances" ]] || pm2 scale "$app" "$instances" >/dev/null
 else
   if [[ -n $running ]]; then
     say "stopping $app"

@@ -8,7 +8,7 @@ import { withOperator } from '../servers/rabbitmq/operator.ts';
 import type { Broker } from '../servers/rabbitmq/rabbitmq.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Environment } from './environment.ts';
-import { services } from './services.ts';
+import { instancesOf, type Service, services } from './services.ts';
 
 /** Milliseconds that a service has to become ready. */
 const READY_LIMIT = 60_000;
@@ -24,10 +24,10 @@ export async function untilReady(home: string, environment: Environment, returne
     { what: 'inventory_app does not serve films', passes: films('inventory_app', 'INVENTORY_PORT') },
     { what: 'api_gateway does not serve films', passes: films('api_gateway', 'API_GATEWAY_PORT') },
     { what: 'api_gateway does not reach RabbitMQ', passes: async () => !returned || mayPublish(returned, environment) },
-    { what: 'billing_app does not consume its queue', passes: () => hasConsumer(environment) },
+    { what: 'billing_app does not consume its queue', passes: () => consumes(environment) },
     {
-      what: 'PM2 does not show three apps online',
-      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= services.length,
+      what: 'PM2 does not show every process online',
+      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= count(services, environment),
     },
   ];
   for (const { what, passes } of checks) {
@@ -35,6 +35,9 @@ export async function untilReady(home: string, environment: Environment, returne
     throw new Failure(`${what} after ${READY_LIMIT / 1000} seconds: npm run logs shows what it says.`);
   }
 }
+
+const count = (some: readonly Service[], environment: Environment): number =>
+  some.reduce((sum, service) => sum + instancesOf(service, environment), 0);
 
 /** Whether our own service has the port. PM2's daemon listens for what it runs as a cluster. */
 function isOurs(home: string, name: string, port: number): boolean {
@@ -66,11 +69,18 @@ async function answersMovies(port: string): Promise<boolean> {
   return answer.ok || answer.status === 404;
 }
 
-/** Whether the gateway has its confirm channel. */
+const named = (name: Service['name']) => services.filter((service) => service.name === name);
+
+/** Whether every process of the gateway has its confirm channel. */
 async function mayPublish(broker: Broker, environment: Environment): Promise<boolean> {
   const channels = await broker.control('list_channels', 'user', 'confirm');
-  return channels.split('\n').includes(`${environment.RABBITMQ_GATEWAY_USER}\ttrue`);
+  const ready = channels.split('\n').filter((line) => line === `${environment.RABBITMQ_GATEWAY_USER}\ttrue`);
+  return ready.length >= count(named('api_gateway'), environment);
 }
 
-const hasConsumer = (environment: Environment): Promise<boolean> =>
-  withOperator(environment, async (channel) => (await channel.checkQueue(environment.BILLING_QUEUE!)).consumerCount > 0);
+/** Whether every process of billing consumes. */
+const consumes = (environment: Environment): Promise<boolean> =>
+  withOperator(environment, async (channel) => {
+    const { consumerCount } = await channel.checkQueue(environment.BILLING_QUEUE!);
+    return consumerCount >= count(named('billing_app'), environment);
+  });

@@ -7,17 +7,19 @@ import { services } from './services.ts';
 export interface Running {
   postgres: ReturnType<typeof findPostgres>;
   broker: ReturnType<typeof findBroker>;
-  /** All that PM2 knows, by name. */
-  apps: Map<string, App>;
+  /** All that PM2 knows: the processes of each app, by its name. */
+  apps: Map<string, App[]>;
 }
 
 export const findRunning = async (home: string): Promise<Running> => ({
-  apps: new Map((await listApps(home)).map((app) => [app.name, app])),
+  apps: Map.groupBy(await listApps(home), ({ name }) => name),
   postgres: findPostgres(home),
   broker: findBroker(home),
 });
 
-export const isUp = ({ apps }: Running, name: string): boolean => apps.get(name)?.status === 'online';
+/** Whether a process of it runs. */
+export const isUp = ({ apps }: Running, name: string): boolean =>
+  apps.get(name)?.some(({ status }) => status === 'online') ?? false;
 
 /** Whether any part runs, so that a start joins it. */
 export const runsAny = (running: Running): boolean =>

@@ -7,25 +7,25 @@ import type { Environment } from './environment.ts';
 import { othersTake } from './readiness.ts';
 import { isUp, type Running } from './running.ts';
 import { settleAll } from './server-start.ts';
-import { environmentAfter, environmentOf, outdated, type Service, services } from './services.ts';
+import { environmentAfter, environmentOf, instancesOf, outdated, type Service, services } from './services.ts';
 
 /** Starts what is down, then anew what runs with old code or settings. Gives the number of services that were started. */
 export async function startServices(home: string, environment: Environment, running: Running, report: Report): Promise<number> {
   const { apps } = running;
   // A daemon that runs nothing may be anybody's, on a Node that cannot run the services.
-  if (![...apps.values()].some(({ status }) => status === 'online')) await stopDaemon(home);
+  if (![...apps.values()].flat().some(({ status }) => status === 'online')) await stopDaemon(home);
   if (findDaemon(home) === undefined) await report.step('PM2', () => startDaemon(home));
   const down = services.filter(({ name }) => !isUp(running, name));
   await settleAll(down.map((service) => startService(home, service, environment, report)));
   let started = down.length;
   // What takes work in comes last: it needs what the others are by then.
   for (const service of services.filter((candidate) => !down.includes(candidate)).toReversed()) {
-    const app = apps.get(service.name)!;
-    const old = outdated(service, app, environment);
+    const processes = apps.get(service.name)!;
+    const old = processes.map((app) => outdated(service, app, environment)).find((reason) => reason !== undefined);
     if (!old) continue;
     started++;
     report.note(`${service.name} runs with old ${old}: it finishes what it has in hand and starts anew`);
-    await startService(home, service, environment, report, app);
+    await startService(home, service, environment, report, processes[0]);
   }
   return started;
 }
@@ -37,7 +37,12 @@ function startService(home: string, service: Service, environment: Environment, 
     if (port) detail(`127.0.0.1:${environment[port]}`);
     const control = new AbortController();
     const starting = running?.reloadable
-      ? reloadApp(home, workspace, environmentAfter(service, running, environment), control.signal)
+      ? reloadApp(
+          home,
+          { workspace, name, instances: instancesOf(service, environment) },
+          environmentAfter(service, running, environment),
+          control.signal,
+        )
       : startApp(home, workspace, name, environmentOf(service, environment), control.signal);
     const taken = port && othersTake(home, name, port, Number(environment[port]), control.signal);
     const problem = await Promise.race([starting.then(() => ''), ...(taken ? [taken] : [])]).finally(() => control.abort());
@@ -52,7 +57,7 @@ function startService(home: string, service: Service, environment: Environment, 
 export async function stopFormerOwners(home: string, environment: Environment, { apps }: Running, report: Report): Promise<void> {
   for (const { app, prefix } of databases) {
     const { name } = services.find(({ workspace }) => workspace === app)!;
-    const running = apps.get(name);
+    const running = apps.get(name)?.[0];
     const key = `${prefix}_USER`;
     if (!running || running.environment[key] === environment[key]) continue;
     report.note(`${key} is ${environment[key]} now, and was ${running.environment[key]}: the tables become that role's`);

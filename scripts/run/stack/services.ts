@@ -20,6 +20,9 @@ export type Service = (typeof services)[number];
 /** Beside its settings, a service is started with the digest of its code. */
 const CODE = 'CRUD_MASTER_CODE';
 
+/** How many processes of it are to run. */
+export const instancesOf = ({ load }: Service, environment: Environment): number => load(environment).instances;
+
 /** What a service is started with. */
 export const environmentOf = ({ workspace }: Service, environment: Environment): Environment => ({
   ...environment,

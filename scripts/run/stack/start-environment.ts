@@ -46,7 +46,7 @@ export async function startEnvironment(
 /** Servers whose port nobody has chosen may take another one than that of their last start. */
 async function requirePorts(environment: Environment, own: Variables, running: Running, report: Report): Promise<void> {
   for (const { name, port } of services) {
-    const moves = running.apps.get(name)?.environment[port ?? ''] !== environment[port ?? ''];
+    const moves = running.apps.get(name)?.[0]?.environment[port ?? ''] !== environment[port ?? ''];
     if (port && (!isUp(running, name) || moves)) await requireFree(port, environment[port]!);
   }
   for (const [title, name, server] of [

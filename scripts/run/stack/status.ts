@@ -1,5 +1,5 @@
 import { hasListener, holderOfPort } from '../servers/listeners.ts';
-import { listApps } from '../servers/pm2/apps.ts';
+import { type App, listApps } from '../servers/pm2/apps.ts';
 import { pm2Home } from '../servers/pm2/daemon.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
 import { findBroker } from '../servers/rabbitmq/node-files.ts';
@@ -30,8 +30,12 @@ export async function stackStatus(home: string): Promise<Part[]> {
     state: found ? 'running' : 'down',
     finding: found ? undefined : otherOn(environment?.[port]),
   });
-  const app = (name: string, port?: string): Part => {
-    const found = apps.find((candidate) => candidate.name === name);
+  const processes = (name: string, port?: string): Part[] => {
+    const found = apps.filter((app) => app.name === name);
+    if (found.length < 2) return [app(name, port, found[0])];
+    return found.map((one) => app(`${name} ${one.instance}`, port, one));
+  };
+  const app = (name: string, port?: string, found?: App): Part => {
     const runs = found?.status === 'online';
     return {
       name,
@@ -43,7 +47,7 @@ export async function stackStatus(home: string): Promise<Part[]> {
     };
   };
   return [
-    ...services.map(({ name, port }) => app(name, port)),
+    ...services.flatMap(({ name, port }) => processes(name, port)),
     server('rabbitmq', 'RABBITMQ_PORT', broker),
     server('postgresql', 'MOVIES_DB_PORT', postgres),
   ];

@@ -7,6 +7,8 @@ import { findDaemon, pm2, pm2Environment, program } from './daemon.ts';
 
 export interface App {
   name: string;
+  /** The number that PM2 gave to this one of the app's processes, from 0. */
+  instance: number;
   status: string;
   pid: number;
   since: Date;
@@ -17,18 +19,26 @@ export interface App {
   environment: Record<string, string>;
 }
 
-/** What PM2 knows; nothing when its daemon does not run. */
+/** What PM2 knows, an entry for each process; nothing when its daemon does not run. */
 export async function listApps(home: string): Promise<App[]> {
   if (findDaemon(home) === undefined) return [];
   const out = await pm2(home, ['jlist', '--silent']);
   const list = JSON.parse(out.slice(out.indexOf('['))) as {
     name: string;
     pid: number;
-    pm2_env: { status: string; exec_mode: string; pm_uptime: number; restart_time: number; env: Record<string, string> };
+    pm2_env: {
+      status: string;
+      exec_mode: string;
+      pm_uptime: number;
+      NODE_APP_INSTANCE?: number;
+      restart_time: number;
+      env: Record<string, string>;
+    };
   }[];
   return list.map(({ name, pid, pm2_env }) => ({
     name,
     pid,
+    instance: pm2_env.NODE_APP_INSTANCE ?? 0,
     status: pm2_env.status,
     since: new Date(pm2_env.pm_uptime),
     restarts: pm2_env.restart_time,
@@ -59,14 +69,19 @@ export async function startApp(
   await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
 }
 
-/** Starts a process with today's code and this environment beside the one that runs, which stops when the other is ready. */
+/**
+ * Starts a process with today's code and this environment beside each one that runs, which stops when the other is ready; then
+ * adds or ends some, until there are so many `instances`.
+ */
 export async function reloadApp(
   home: string,
-  workspace: string,
+  { workspace, name, instances }: { workspace: string; name: string; instances: number },
   environment: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<void> {
   await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
+  const running = (await listApps(home)).filter((app) => app.name === name).length;
+  if (running !== instances) await pm2(home, ['scale', name, String(instances), '--silent'], {}, signal);
 }
 
 /** As `pm2 restart`: with the environment of its last start. */

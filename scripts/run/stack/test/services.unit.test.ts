@@ -7,6 +7,7 @@ const environment = localEnvironment({});
 const service = (name: Service['name']) => services.find((candidate) => candidate.name === name)!;
 const running = (one: Service, settings = {}): App => ({
   name: one.name,
+  instance: 0,
   status: 'online',
   pid: 1,
   since: new Date(),
