@@ -14,6 +14,7 @@ module.exports = {
       node_args: ['--stack-size=7000', '--expose-gc', '--no-allocation-site-pretenuring', '--max-semi-space-size=8'],
       instances: instances('BILLING_INSTANCES'),
       exec_mode: 'fork', // no port: while it starts anew orders wait in the queue
+      merge_logs: true,
       pmx: false, // with PM2's own probe an entry that fails at import would stay "online"
       wait_ready: true,
       listen_timeout: 60_000,

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parse } from 'dotenv';
@@ -58,4 +59,34 @@ test('inventory says when a limit has its old name', () => {
   expect(() => loadInventoryConfig({ ...shown, INVENTORY_BODY_LIMIT: '5' })).toThrow(
     'INVENTORY_BODY_LIMIT is called INVENTORY_MAX_BODY_BYTES now',
   );
+});
+
+describe('the processes of a service', () => {
+  test('share out what all of them may have together', () => {
+    const two = { ...shown, API_GATEWAY_INSTANCES: '2', INVENTORY_INSTANCES: '3', BILLING_INSTANCES: '4' };
+    expect(loadGatewayConfig(two)).toMatchObject({
+      broker: { maxInFlight: 250 },
+      limits: { requestsInFlight: 500, connections: 5000 },
+    });
+    expect(loadInventoryConfig(two).database.connections).toBe(3);
+    expect(loadBillingConfig(two).broker.prefetch).toBe(500);
+    expect(loadInventoryConfig({ ...shown, INVENTORY_INSTANCES: '64' }).database.connections).toBe(1);
+  });
+
+  test.each(['0', '65', '1.5', 'max'])('are not %s', (API_GATEWAY_INSTANCES) => {
+    expect(() => loadGatewayConfig({ ...shown, API_GATEWAY_INSTANCES })).toThrow(
+      'API_GATEWAY_INSTANCES must be a whole number from 1 to 64',
+    );
+  });
+
+  test.each([
+    ['what the environment says', { BILLING_INSTANCES: '3' }, 3],
+    ['what .env says', {}, Number(shown.BILLING_INSTANCES)],
+    ['one, where that is no number: the service refuses it', { BILLING_INSTANCES: 'max' }, 1],
+  ])('are for PM2 %s', (_, environment, instances) => {
+    const program = 'console.log(require("./billing-app/ecosystem.config.cjs").apps[0].instances)';
+    const { BILLING_INSTANCES: _own, ...others } = process.env;
+    const options = { cwd: root, env: { ...others, ...environment }, encoding: 'utf8' } as const;
+    expect(spawnSync(process.execPath, ['-e', program], options).stdout).toBe(`${instances}\n`);
+  });
 });

@@ -134,6 +134,23 @@ describe('a start beside what runs', () => {
     expect(await arrived(a!, before + 1)).toBe(true);
   });
 
+  test('runs as many processes of a service as are wanted, and all of them work', async () => {
+    const rows = async () => (await stackStatus(a!.home)).map(({ name, state }) => `${name} ${state}`).slice(0, -2);
+    const before = await count(a!, 'orders');
+    await start(a!, { API_GATEWAY_INSTANCES: '2', BILLING_INSTANCES: '2' });
+    expect(await rows()).toEqual([
+      'api_gateway 0 online',
+      'api_gateway 1 online',
+      'billing_app 0 online',
+      'billing_app 1 online',
+      'inventory_app online',
+    ]);
+    await start(a!, { API_GATEWAY_INSTANCES: '1', BILLING_INSTANCES: '1' });
+    expect(await rows()).toEqual(['api_gateway online', 'billing_app online', 'inventory_app online']);
+    expect(await postOrder(a!)).toBe(200);
+    expect(await arrived(a!, before + 1)).toBe(true);
+  });
+
   test('restarts what has old settings and nothing else, and tables change hands with a new name', async () => {
     const pids = async () => new Map((await stackStatus(a!.home)).map(({ name, pid }) => [name, pid]));
     const before = await pids();
