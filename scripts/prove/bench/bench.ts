@@ -3,8 +3,8 @@
  *
  *     npm run bench -- [--quick] [--only QUESTION,...] [--minutes MINUTES] [--compare REVISION]
  *
- *     --quick      fewer starts, less load: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
- *     --only       gateway, orders, backlog, inventory, prisma, growth, start, memory
+ *     --quick      fewer starts, less load, prisma and instances not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
+ *     --only       gateway, orders, backlog, inventory, prisma, growth, instances, start, memory
  *     --minutes    of load before memory is read (1)
  *     --compare    this checkout beside that tag, branch or commit: film, order, backlog, film by id, film created, search, list
  */
@@ -25,6 +25,7 @@ import type { Bench, Question } from './question.ts';
 import { backlog } from './questions/backlog.ts';
 import { gateway } from './questions/gateway.ts';
 import { growth } from './questions/growth.ts';
+import { instances } from './questions/instances.ts';
 import { inventory } from './questions/inventory.ts';
 import { memory } from './questions/memory.ts';
 import { orders } from './questions/orders.ts';
@@ -38,7 +39,7 @@ import { startRevision, stopRevision } from './revision.ts';
 import { startOwnStack } from './stack.ts';
 
 /** `start` and `memory` come last: they need the whole stack, which the others do without. */
-const questions: Question[] = [gateway, orders, backlog, inventory, prisma, growth, start, memory];
+const questions: Question[] = [gateway, orders, backlog, inventory, prisma, growth, instances, start, memory];
 
 async function bench({ quick, minutes, asked, revision }: ReturnType<typeof readArguments>): Promise<number> {
   const began = performance.now();
@@ -100,7 +101,8 @@ function readArguments() {
     },
   });
   const names = questions.filter(({ works }) => !values.compare || works).map(({ name }) => name);
-  const only = values.only?.split(',') ?? names;
+  const usual = names.filter((name) => !values.quick || !questions.find((question) => question.name === name)!.takesLong);
+  const only = values.only?.split(',') ?? usual;
   if (!only.every((name) => names.includes(name))) throw new Failure(`--only takes some of: ${names.join(',')}.`);
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Failure('--minutes takes how long the load lasts before memory is read: 10.');

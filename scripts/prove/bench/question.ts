@@ -13,6 +13,8 @@ export interface Bench {
 
 export interface Question {
   name: string;
+  /** Not asked in a quick run, unless by name. */
+  takesLong?: true;
   ask(bench: Bench): Promise<Result>;
   /** What of it can be measured of several revisions of the project, one beside the other. */
   works?: Work[];

@@ -17,6 +17,8 @@ export interface Drainer {
   /** Part of the backlog that it gets; the whole would take minutes. */
   part?: number;
   start(): Running;
+  /** Processes, by name, that take part in every order. */
+  alongside?: Record<string, number>;
 }
 
 /** Milliseconds without a new row after which something is wrong. */
@@ -25,7 +27,7 @@ const STANDSTILL = 30_000;
 /** A contender that finds so many messages in the queue, and has its turn until every order is a row. */
 export function draining(product: Product, drainer: Drainer, backlog: number): Contender {
   const { environment } = product;
-  const { name, role, odd, start } = drainer;
+  const { name, role, odd, start, alongside = {} } = drainer;
   const size = backlog * (drainer.part ?? 1);
   const expected = odd && !odd.isOrder ? size - Math.ceil(size / odd.every) : size;
   const ordinary = JSON.stringify(ORDER);
@@ -39,7 +41,7 @@ export function draining(product: Product, drainer: Drainer, backlog: number): C
         await publishOrders(environment, size, (n) => (odd && n % odd.every === 0 ? odd.body : ordinary));
         const running = start();
         try {
-          return await untilDrained(client, name, running.pid, expected);
+          return await untilDrained(client, name, running.pid, expected, alongside);
         } finally {
           await running.stop();
         }
@@ -47,16 +49,28 @@ export function draining(product: Product, drainer: Drainer, backlog: number): C
   };
 }
 
-async function untilDrained(client: pg.Client, name: string, pid: number, expected: number): Promise<Turn> {
+async function untilDrained(
+  client: pg.Client,
+  name: string,
+  pid: number,
+  expected: number,
+  alongside: Record<string, number>,
+): Promise<Turn> {
+  const now = async (): Promise<Progress> => ({
+    rows: await highestId(client),
+    time: performance.now(),
+    cpu: cpuTimes(pid),
+    alongside: Object.entries(alongside).map(([other, its]) => [other, cpuTimes(its)]),
+  });
   let first: Progress | undefined;
   let progressed = performance.now();
   for (let last = 0; ; await sleep(10)) {
-    const now: Progress = { rows: await highestId(client), time: performance.now(), cpu: cpuTimes(pid) };
-    if (now.rows > 0) first ??= now;
-    if (now.rows > last) [last, progressed] = [now.rows, now.time];
-    if (first && now.rows >= expected) return { ...between(first, now), memory: memory(pid).now };
-    if (now.time - progressed > STANDSTILL || !isAlive(pid)) {
-      throw new Failure(`${name} stored ${now.rows} of ${expected} orders and no more: see .local/bench/logs.`);
+    const latest = await now();
+    if (latest.rows > 0) first ??= latest;
+    if (latest.rows > last) [last, progressed] = [latest.rows, latest.time];
+    if (first && latest.rows >= expected) return { ...between(first, latest), memory: memory(pid).now };
+    if (latest.time - progressed > STANDSTILL || !isAlive(pid)) {
+      throw new Failure(`${name} stored ${latest.rows} of ${expected} orders and no more: see .local/bench/logs.`);
     }
   }
 }
@@ -65,17 +79,21 @@ interface Progress {
   rows: number;
   time: number;
   cpu: CpuTimes;
+  alongside: [name: string, cpu: CpuTimes][];
 }
 
 function between(first: Progress, last: Progress): Omit<Turn, 'memory'> {
   const units = last.rows - first.rows;
+  const sum = ({ user, system }: CpuTimes) => user + system;
   return {
     units,
     failed: 0,
     perSecond: units / ((last.time - first.time) / 1000),
     user: ((last.cpu.user - first.cpu.user) / units) * 1e6,
     system: ((last.cpu.system - first.cpu.system) / units) * 1e6,
-    alongside: {},
+    alongside: Object.fromEntries(
+      last.alongside.map(([name, cpu], i) => [name, ((sum(cpu) - sum(first.alongside[i]![1])) / units) * 1e6]),
+    ),
   };
 }
 

@@ -38,7 +38,7 @@ export function overHttp({ name, role, start }: Server, work: Work): Contender {
       try {
         await untilReady(name, running, () => isReady(port));
         const drive = (seconds: number) => load({ port, request, connections: CONNECTIONS, seconds });
-        return await loadTurn(running.pid, drive, plan, alongside);
+        return await loadTurn([running.pid], drive, plan, alongside);
       } finally {
         await running.stop();
         await afterwards?.();
@@ -47,18 +47,18 @@ export function overHttp({ name, role, start }: Server, work: Work): Contender {
   };
 }
 
-/** Warms that process up, drives it, and reads what it and the others used meanwhile. */
+/** Warms those processes up, drives them, and reads what they and the others used meanwhile. */
 export async function loadTurn(
-  pid: number,
+  ours: number[],
   drive: Drive,
   { warmUp, seconds }: Plan,
   alongside: Record<string, number> = {},
 ): Promise<Turn> {
   await drive(warmUp);
-  const pids = [pid, ...Object.values(alongside)];
-  const before = pids.map(cpuTimesOf);
+  const parts = [ours, ...Object.values(alongside).map((pid) => [pid])];
+  const before = parts.map(cpuTimesOf);
   const { requests, failed, perSecond, p50, p99 } = await drive(seconds);
-  const [{ user, system }, ...others] = pids.map(cpuTimesOf).map((after, i) => ({
+  const [{ user, system }, ...others] = parts.map(cpuTimesOf).map((after, i) => ({
     user: ((after.user - before[i]!.user) / requests) * 1e6,
     system: ((after.system - before[i]!.system) / requests) * 1e6,
   })) as [CpuTimes, ...CpuTimes[]];
@@ -70,13 +70,18 @@ export async function loadTurn(
     p99,
     user,
     system,
-    memory: memory(pid).now,
+    memory: ours.reduce((sum, pid) => sum + memory(pid).now, 0),
     alongside: Object.fromEntries(Object.keys(alongside).map((name, i) => [name, others[i]!.user + others[i]!.system])),
   };
 }
 
+const cpuTimesOf = (pids: number[]): CpuTimes =>
+  pids
+    .map(cpuTimesOfOne)
+    .reduce((sum, { user, system }) => ({ user: sum.user + user, system: sum.system + system }), { user: 0, system: 0 });
+
 /** This process has every contender as its child, and does not count them. */
-function cpuTimesOf(pid: number): CpuTimes {
+function cpuTimesOfOne(pid: number): CpuTimes {
   if (pid !== process.pid) return cpuTimes(pid);
   const { user, system } = process.cpuUsage();
   return { user: user / 1e6, system: system / 1e6 };

@@ -15,7 +15,7 @@ export const rawChannel = (name: string, { environment }: Product, plan: Plan, b
     const raw = startPeer('order-raw-confirm', environment);
     try {
       await once(raw.child, 'message', { signal: AbortSignal.timeout(10_000) });
-      return await loadTurn(raw.pid, (seconds) => driveRaw(raw, seconds), plan, { broker });
+      return await loadTurn([raw.pid], (seconds) => driveRaw(raw, seconds), plan, { broker });
     } finally {
       await raw.stop();
       await purge(environment);

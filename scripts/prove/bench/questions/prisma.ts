@@ -21,6 +21,7 @@ const READS: { name: string; request: (n: number) => Buffer }[] = [
 /** What reading past Prisma is worth: docs/decisions/reading-past-prisma.md decides by these figures. */
 export const prisma: Question = {
   name: 'prisma',
+  takesLong: true,
   async ask(bench: Bench): Promise<Result> {
     await withDatabase(databaseOf(bench.ours.environment, 'MOVIES_DB'), (client) => fillMovies(client, FILMS));
     const measured = await measureReads(bench);

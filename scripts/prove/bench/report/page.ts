@@ -10,10 +10,16 @@ import { occasions, type Run } from './runs.ts';
 
 const docs = join(checkout, 'docs');
 
-const method = (questions: string[]) => `# Benchmarks
+const method = (records: Record[]) => `# Benchmarks
 
-\`npm run bench\` measures all of this and writes this page. \`--only NAME\` asks one question: ${questions.join(', ')}.
-\`--quick\` takes less than three minutes, prints less exact figures and leaves this page alone. \`--compare REV\` measures this checkout beside
+\`npm run bench\` measures all of this and writes this page. \`--only NAME\` asks one question, \`--only NAME,NAME\` several:
+
+${markdownTable({
+  columns: ['NAME', 'question'],
+  rows: records.map(({ question, title }) => [`\`${question}\``, `[${title}](#${anchor(title)})`]),
+})}
+
+\`--quick\` takes less than three minutes, asks neither \`prisma\` nor \`instances\`, prints less exact figures and leaves this page alone. \`--compare REV\` measures this checkout beside
 another revision of itself (a tag, a branch, a commit), each with servers of its own.
 
 Every contender runs as a process of its own on loopback, peers in production mode, with kept-alive connections and pools and
@@ -30,7 +36,7 @@ export function writePage(records: Record[], runs: Run[]): void {
     writeFileSync(join(docs, 'benchmarks', `${question}.svg`), barChart(title, panels));
   }
   const text = [
-    method(records.map(({ question }) => question)),
+    method(records),
     `Measured on ${occasions(runs)}: see [the runs](#the-runs).`,
     '## Targets',
     targetTable(records, runs),
@@ -41,6 +47,13 @@ export function writePage(records: Record[], runs: Run[]): void {
   ];
   writeFileSync(join(docs, 'benchmarks.md'), `${text.filter(Boolean).join('\n\n')}\n`);
 }
+
+/** As a forge makes it of a heading. */
+const anchor = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, '')
+    .replaceAll(' ', '-');
 
 const section = ({ question, title, method, tables, notes, at, description, load, loopback }: Record) => `## ${title}
 

@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { appPids, deleteApp, startApp } from '../../../run/servers/pm2/apps.ts';
+import { anyFreePort } from '../../../run/servers/ports.ts';
+import { findPostgres } from '../../../run/servers/postgres/postgres.ts';
+import { waitFor } from '../../../run/servers/process.ts';
+import { findBroker } from '../../../run/servers/rabbitmq/node-files.ts';
+import type { Environment } from '../../../run/stack/environment.ts';
+import { Failure } from '../../../run/terminal/failure.mjs';
+import { median } from '../../statistics.ts';
+import { type Costs, capacityTable } from '../capacity.ts';
+import type { Contender } from '../contender.ts';
+import { ORDER, purge } from '../load/broker.ts';
+import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
+import { draining } from '../load/drain.ts';
+import { httpRequest, type LoadResult, load } from '../load/load.ts';
+import { loadTurn } from '../load/load-turn.ts';
+import { answers, startPeer, startService, untilReady } from '../processes.ts';
+import type { Product } from '../product.ts';
+import type { Bench, Question, Result, Target } from '../question.ts';
+import { figure, ratio } from '../report/figures.ts';
+import { comparison } from '../report/tables.ts';
+import { ratioTarget } from '../report/targets.ts';
+import { CONNECTIONS, type Measured, measure, type Plan, planFor } from '../rounds.ts';
+
+const COUNTS = [1, 2, 4];
+/** The connections come in groups, so many milliseconds apart: those of one burst would all go to one process. */
+const GROUPS = 10;
+const PAUSE = 20;
+
+interface Work {
+  name: string;
+  unit?: string;
+  workspace: string;
+  app: string;
+  port: string;
+  instances: string;
+  request: (n: number) => Buffer;
+  isReady: (port: number) => Promise<boolean>;
+  own?: Environment;
+  alongside?: Record<string, number>;
+}
+
+/** What more processes of a service cost, and what a computer takes with as many as it has processors. */
+export const instances: Question = {
+  name: 'instances',
+  takesLong: true,
+  async ask(bench: Bench): Promise<Result> {
+    await withDatabase(databaseOf(bench.ours.environment, 'MOVIES_DB'), (client) => fillMovies(client, FILMS));
+    const upstreamPort = String(await anyFreePort());
+    const upstream = startPeer('upstream', { PORT: upstreamPort });
+    try {
+      await untilReady('The upstream', upstream, () => answers(`http://127.0.0.1:${upstreamPort}/api/movies/1`));
+      const works = worksOf(bench.ours, upstreamPort);
+      const measured: Measured[][] = [];
+      for (const work of works) {
+        bench.say(work.name);
+        measured.push(await measureCounts(bench, work));
+      }
+      const [film, order, byId] = measured as [Measured[], Measured[], Measured[]];
+      const [drained] = await measureBacklog(bench);
+      return {
+        title: 'More processes of a service',
+        method: `Run by PM2 as \`npm start\` does it, with ${COUNTS.join(', ')} processes (\`API_GATEWAY_INSTANCES\`, \`INVENTORY_INSTANCES\`), on ${CONNECTIONS} connections that come one after the other and stay open. The processor time is that of all processes together. A gateway stands before a small server that answers a fixed film; an order is answered when the broker has confirmed it. On few processors, which load, broker and database share, the throughput cannot grow; what a request costs must not.`,
+        tables: [
+          ...works.map(({ name, unit }, i) => comparison(measured[i]!, { title: name, unit })),
+          capacityTable(costsOf(film[0]!, order[0]!, byId[0]!, drained!)),
+        ],
+        panels: [],
+        targets: works.flatMap(({ name }, i) => targets(name, measured[i]!)),
+      };
+    } finally {
+      await upstream.stop();
+    }
+  },
+};
+
+function worksOf({ home }: Product, upstreamPort: string): Work[] {
+  const gateway = { workspace: 'api-gateway', app: 'api_gateway', port: 'API_GATEWAY_PORT', instances: 'API_GATEWAY_INSTANCES' };
+  const film = (port: number) => answers(`http://127.0.0.1:${port}/api/movies/1`);
+  const order = httpRequest('POST', '/api/billing', ORDER);
+  return [
+    {
+      ...gateway,
+      name: 'A film through the gateway',
+      request: () => httpRequest('GET', '/api/movies/1'),
+      isReady: film,
+      own: { INVENTORY_PORT: upstreamPort },
+    },
+    {
+      ...gateway,
+      name: 'A confirmed order',
+      unit: 'order',
+      request: () => order,
+      isReady: async (port) => (await load({ port, request: () => order, connections: 1, seconds: 0.05 })).failed === 0,
+      alongside: { broker: findBroker(home)!.pid },
+    },
+    {
+      name: 'A film by id, by inventory itself',
+      workspace: 'inventory-app',
+      app: 'inventory_app',
+      port: 'INVENTORY_PORT',
+      instances: 'INVENTORY_INSTANCES',
+      request: (n) => httpRequest('GET', `/api/movies/${filmId(n)}`),
+      isReady: film,
+      alongside: { database: findPostgres(home)!.pid },
+    },
+  ];
+}
+
+function measureCounts(bench: Bench, work: Work): Promise<Measured[]> {
+  const plan = bench.quick ? { starts: 1, warmUp: 0.5, seconds: 0.5 } : planFor(bench);
+  const contenders = COUNTS.map((count) => underPm2(bench.ours, work, count, plan));
+  return measure(contenders, plan.starts, bench.say);
+}
+
+/** So many processes of a service, started anew by PM2 for the turn. */
+function underPm2({ home, environment }: Product, work: Work, count: number, plan: Plan): Contender {
+  const { workspace, app, request, isReady, own, alongside } = work;
+  const name = count === 1 ? '1 process' : `${count} processes`;
+  return {
+    name,
+    role: 'ours',
+    async turn() {
+      const port = await anyFreePort();
+      const variables = { ...environment, ...own, [work.port]: String(port), [work.instances]: String(count) };
+      try {
+        await startApp(home, workspace, app, variables);
+        if (!(await waitFor(30_000, () => isReady(port).catch(() => false))))
+          throw new Failure(`${app} was not ready after 30 seconds.`);
+        return await loadTurn(appPids(home, app), (seconds) => inGroups(port, request, seconds), plan, alongside);
+      } finally {
+        await deleteApp(home, app);
+        await purge(environment);
+      }
+    },
+  };
+}
+
+async function inGroups(port: number, request: (n: number) => Buffer, seconds: number): Promise<LoadResult> {
+  const until = performance.now() + seconds * 1000 + GROUPS * PAUSE;
+  const groups: Promise<LoadResult>[] = [];
+  for (let n = 0; n < GROUPS; n++) {
+    groups.push(load({ port, request, connections: CONNECTIONS / GROUPS, seconds: (until - performance.now()) / 1000 }));
+    await sleep(PAUSE);
+  }
+  const results = await Promise.all(groups);
+  const sum = (of: (result: LoadResult) => number) => results.reduce((total, result) => total + of(result), 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    failed: sum(({ failed }) => failed),
+    perSecond: sum(({ perSecond }) => perSecond),
+    p50: median(results.map(({ p50 }) => p50)),
+    p99: Math.max(...results.map(({ p99 }) => p99)),
+  };
+}
+
+function measureBacklog(bench: Bench): Promise<Measured[]> {
+  const { home } = bench.ours;
+  const billing = draining(
+    bench.ours,
+    {
+      name: 'billing',
+      role: 'ours',
+      start: () => startService(bench.ours, 'billing-app'),
+      alongside: { broker: findBroker(home)!.pid, database: findPostgres(home)!.pid },
+    },
+    bench.quick ? 10_000 : 50_000,
+  );
+  return measure([billing], bench.quick ? 1 : 3, bench.say);
+}
+
+/** Microseconds of processor time for a film and for an order, by the part that takes it. */
+function costsOf(film: Measured, order: Measured, byId: Measured, drained: Measured): Costs {
+  const own = (one: Measured) => figure(one, 'cpu').median;
+  const beside = ({ turns }: Measured, name: string) => median(turns.map(({ alongside }) => alongside[name]!));
+  return {
+    film: { gateway: own(film), inventory: own(byId), PostgreSQL: beside(byId, 'database') },
+    order: {
+      gateway: own(order),
+      RabbitMQ: beside(order, 'broker') + beside(drained, 'broker'),
+      billing: own(drained),
+      PostgreSQL: beside(drained, 'database'),
+    },
+  };
+}
+
+const targets = (what: string, [one, ...more]: Measured[]): Target[] =>
+  more.map((several) => ratioTarget(`${what}, CPU with ${several.name} / one`, ratio(several, one!, 'cpu'), { atMost: 1.05 }));
