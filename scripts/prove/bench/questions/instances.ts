@@ -20,9 +20,10 @@ import type { Bench, Question, Result, Target } from '../question.ts';
 import { figure, ratio } from '../report/figures.ts';
 import { comparison } from '../report/tables.ts';
 import { ratioTarget } from '../report/targets.ts';
-import { CONNECTIONS, type Measured, measure, type Plan, planFor } from '../rounds.ts';
+import { CONNECTIONS, type Measured, measure, type Plan } from '../rounds.ts';
 
 const COUNTS = [1, 2, 4];
+const PLAN: Plan = { starts: 3, warmUp: 5, seconds: 2 };
 /** The connections come in groups, so many milliseconds apart: those of one burst would all go to one process. */
 const GROUPS = 10;
 const PAUSE = 20;
@@ -60,7 +61,7 @@ export const instances: Question = {
       const [drained] = await measureBacklog(bench);
       return {
         title: 'More processes of a service',
-        method: `Run by PM2 as \`npm start\` does it, with ${COUNTS.join(', ')} processes (\`API_GATEWAY_INSTANCES\`, \`INVENTORY_INSTANCES\`), on ${CONNECTIONS} connections that come one after the other and stay open. The processor time is that of all processes together. A gateway stands before a small server that answers a fixed film; an order is answered when the broker has confirmed it. On few processors, which load, broker and database share, the throughput cannot grow; what a request costs must not.`,
+        method: `Run by PM2 as \`npm start\` does it, with ${COUNTS.join(', ')} processes (\`API_GATEWAY_INSTANCES\`, \`INVENTORY_INSTANCES\`), on ${CONNECTIONS} connections that come one after the other and stay open. The processor time is that of all processes together. A gateway stands before a small server that answers a fixed film; an order is answered when the broker has confirmed it. Each turn begins with ${PLAN.warmUp} seconds of load for each process, since each compiles for itself. Where load, broker, database and all processes share few processors, the throughput cannot grow, and each process is put aside in mid-work again and again, which costs processor time of its own.`,
         tables: [
           ...works.map(({ name, unit }, i) => comparison(measured[i]!, { title: name, unit })),
           capacityTable(costsOf(film[0]!, order[0]!, byId[0]!, drained!)),
@@ -108,8 +109,10 @@ function worksOf({ home }: Product, upstreamPort: string): Work[] {
 }
 
 function measureCounts(bench: Bench, work: Work): Promise<Measured[]> {
-  const plan = bench.quick ? { starts: 1, warmUp: 0.5, seconds: 0.5 } : planFor(bench);
-  const contenders = COUNTS.map((count) => underPm2(bench.ours, work, count, plan));
+  const plan = bench.quick ? { starts: 1, warmUp: 0.5, seconds: 0.5 } : PLAN;
+  // Each process compiles for itself, and of four each sees a quarter of the load.
+  const planOf = (count: number) => ({ ...plan, warmUp: plan.warmUp * count });
+  const contenders = COUNTS.map((count) => underPm2(bench.ours, work, count, planOf(count)));
   return measure(contenders, plan.starts, bench.say);
 }
 
