@@ -1,19 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { appPids, deleteApp, startApp } from '../../../run/servers/pm2/apps.ts';
 import { anyFreePort } from '../../../run/servers/ports.ts';
 import { findPostgres } from '../../../run/servers/postgres/postgres.ts';
-import { waitFor } from '../../../run/servers/process.ts';
 import { findBroker } from '../../../run/servers/rabbitmq/node-files.ts';
-import type { Environment } from '../../../run/stack/environment.ts';
-import { Failure } from '../../../run/terminal/failure.mjs';
 import { median } from '../../statistics.ts';
 import { type Costs, capacityTable } from '../capacity.ts';
-import type { Contender } from '../contender.ts';
-import { ORDER, purge } from '../load/broker.ts';
+import { ORDER } from '../load/broker.ts';
 import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
 import { draining } from '../load/drain.ts';
-import { httpRequest, type LoadResult, load } from '../load/load.ts';
-import { loadTurn } from '../load/load-turn.ts';
+import { httpRequest, load } from '../load/load.ts';
+import { type ManagedWork, underPm2 } from '../load/under-pm2.ts';
 import { answers, startPeer, startService, untilReady } from '../processes.ts';
 import type { Product } from '../product.ts';
 import type { Bench, Question, Result, Target } from '../question.ts';
@@ -24,23 +18,6 @@ import { CONNECTIONS, type Measured, measure, type Plan } from '../rounds.ts';
 
 const COUNTS = [1, 2, 4];
 const PLAN: Plan = { starts: 3, warmUp: 5, seconds: 2 };
-/** The connections come in groups, so many milliseconds apart: those of one burst would all go to one process. */
-const GROUPS = 10;
-const PAUSE = 20;
-
-interface Work {
-  name: string;
-  unit?: string;
-  workspace: string;
-  app: string;
-  port: string;
-  instances: string;
-  request: (n: number) => Buffer;
-  isReady: (port: number) => Promise<boolean>;
-  own?: Environment;
-  alongside?: Record<string, number>;
-}
-
 /** What more processes of a service cost, and what a computer takes with as many as it has processors. */
 export const instances: Question = {
   name: 'instances',
@@ -76,7 +53,7 @@ export const instances: Question = {
   },
 };
 
-function worksOf({ home }: Product, upstreamPort: string): Work[] {
+function worksOf({ home }: Product, upstreamPort: string): ManagedWork[] {
   const gateway = { workspace: 'api-gateway', app: 'api_gateway', port: 'API_GATEWAY_PORT', instances: 'API_GATEWAY_INSTANCES' };
   const film = (port: number) => answers(`http://127.0.0.1:${port}/api/movies/1`);
   const order = httpRequest('POST', '/api/billing', ORDER);
@@ -109,53 +86,12 @@ function worksOf({ home }: Product, upstreamPort: string): Work[] {
   ];
 }
 
-function measureCounts(bench: Bench, work: Work): Promise<Measured[]> {
+function measureCounts(bench: Bench, work: ManagedWork): Promise<Measured[]> {
   const plan = bench.quick ? { starts: 1, warmUp: 0.5, seconds: 0.5 } : PLAN;
   // Each process compiles for itself, and of four each sees a quarter of the load.
   const planOf = (count: number) => ({ ...plan, warmUp: plan.warmUp * count });
   const contenders = COUNTS.map((count) => underPm2(bench.ours, work, count, planOf(count)));
   return measure(contenders, plan.starts, bench.say);
-}
-
-/** So many processes of a service, started anew by PM2 for the turn. */
-function underPm2({ home, environment }: Product, work: Work, count: number, plan: Plan): Contender {
-  const { workspace, app, request, isReady, own, alongside } = work;
-  const name = count === 1 ? '1 process' : `${count} processes`;
-  return {
-    name,
-    role: 'ours',
-    async turn() {
-      const port = await anyFreePort();
-      const variables = { ...environment, ...own, [work.port]: String(port), [work.instances]: String(count) };
-      try {
-        await startApp(home, workspace, app, variables);
-        if (!(await waitFor(30_000, () => isReady(port).catch(() => false))))
-          throw new Failure(`${app} was not ready after 30 seconds.`);
-        return await loadTurn(appPids(home, app), (seconds) => inGroups(port, request, seconds), plan, alongside);
-      } finally {
-        await deleteApp(home, app);
-        await purge(environment);
-      }
-    },
-  };
-}
-
-async function inGroups(port: number, request: (n: number) => Buffer, seconds: number): Promise<LoadResult> {
-  const until = performance.now() + seconds * 1000 + GROUPS * PAUSE;
-  const groups: Promise<LoadResult>[] = [];
-  for (let n = 0; n < GROUPS; n++) {
-    groups.push(load({ port, request, connections: CONNECTIONS / GROUPS, seconds: (until - performance.now()) / 1000 }));
-    await sleep(PAUSE);
-  }
-  const results = await Promise.all(groups);
-  const sum = (of: (result: LoadResult) => number) => results.reduce((total, result) => total + of(result), 0);
-  return {
-    requests: sum(({ requests }) => requests),
-    failed: sum(({ failed }) => failed),
-    perSecond: sum(({ perSecond }) => perSecond),
-    p50: median(results.map(({ p50 }) => p50)),
-    p99: Math.max(...results.map(({ p99 }) => p99)),
-  };
 }
 
 function measureBacklog(bench: Bench): Promise<Measured[]> {
