@@ -32,7 +32,7 @@ database shared it with the process under test. Numbers compare within a table, 
 /** \`docs/benchmarks.md\` and a picture for each question. */
 export function writePage(records: Record[], runs: Run[]): void {
   mkdirSync(join(docs, 'benchmarks'), { recursive: true });
-  for (const { question, title, panels } of records) {
+  for (const { question, title, panels } of records.filter(hasPicture)) {
     writeFileSync(join(docs, 'benchmarks', `${question}.svg`), barChart(title, panels));
   }
   const text = [
@@ -55,15 +55,18 @@ const anchor = (title: string) =>
     .replace(/[^\w\s-]/g, '')
     .replaceAll(' ', '-');
 
-const section = ({ question, title, method, tables, notes, at, description, load, loopback }: Record) => `## ${title}
+const hasPicture = ({ panels }: Record) => panels.length > 0;
+
+const section = (record: Record) => {
+  const { question, title, method, tables, notes, at, description, load, loopback } = record;
+  return `## ${title}
 
 ${method}
 
-![${title}](benchmarks/${question}.svg)
-
-${[...tables.map(markdownTable), ...(notes ? [notes] : [])].join('\n\n')}
+${[...(hasPicture(record) ? [`![${title}](benchmarks/${question}.svg)`] : []), ...tables.map(markdownTable), ...(notes ? [notes] : [])].join('\n\n')}
 
 Measured ${at} UTC on ${description}, load average ${load.toFixed(1)}. ${loopbackText(loopback)}`;
+};
 
 export const loopbackText = ({ user, system }: LoopbackCost) =>
   `A small write over loopback and its read cost ${(user + system).toFixed(1)} µs of processor time then, ${system.toFixed(1)} µs of it in the kernel.`;
