@@ -1,5 +1,5 @@
 import { databases } from '../servers/migrations.ts';
-import { type App, deleteApp, reloadApp, startApp } from '../servers/pm2/apps.ts';
+import { type App, completeApp, deleteApp, isDown, reloadApp, startApp } from '../servers/pm2/apps.ts';
 import { findDaemon, startDaemon, stopDaemon } from '../servers/pm2/daemon.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
@@ -22,8 +22,13 @@ export async function startServices(home: string, environment: Environment, runn
   for (const service of services.filter((candidate) => !down.includes(candidate)).toReversed()) {
     const processes = apps.get(service.name)!;
     const old = processes.map((app) => outdated(service, app, environment)).find((reason) => reason !== undefined);
-    if (!old) continue;
+    const instances = instancesOf(service, environment);
+    if (!old && processes.length === instances && !processes.some(isDown)) continue;
     started++;
+    if (!old) {
+      await report.step(service.name, () => completeApp(home, service.name, instances));
+      continue;
+    }
     report.note(`${service.name} runs with old ${old}: it finishes what it has in hand and starts anew`);
     await startService(home, service, environment, report, processes[0]);
   }

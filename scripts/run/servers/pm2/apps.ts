@@ -6,6 +6,8 @@ import { isAlive } from '../process.ts';
 import { findDaemon, pm2, pm2Environment, program } from './daemon.ts';
 
 export interface App {
+  /** Of the process, in PM2's commands. */
+  id: number;
   name: string;
   /** The number that PM2 gave to this one of the app's processes, from 0. */
   instance: number;
@@ -24,6 +26,7 @@ export async function listApps(home: string): Promise<App[]> {
   if (findDaemon(home) === undefined) return [];
   const out = await pm2(home, ['jlist', '--silent']);
   const list = JSON.parse(out.slice(out.indexOf('['))) as {
+    pm_id: number;
     name: string;
     pid: number;
     pm2_env: {
@@ -35,7 +38,8 @@ export async function listApps(home: string): Promise<App[]> {
       env: Record<string, string>;
     };
   }[];
-  return list.map(({ name, pid, pm2_env }) => ({
+  return list.map(({ pm_id, name, pid, pm2_env }) => ({
+    id: pm_id,
     name,
     pid,
     instance: pm2_env.NODE_APP_INSTANCE ?? 0,
@@ -71,7 +75,7 @@ export async function startApp(
 
 /**
  * Starts a process with today's code and this environment beside each one that runs, which stops when the other is ready; then
- * adds or ends some, until there are so many `instances`.
+ * sees to it that there are so many `instances`.
  */
 export async function reloadApp(
   home: string,
@@ -80,9 +84,18 @@ export async function reloadApp(
   signal?: AbortSignal,
 ): Promise<void> {
   await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
-  const running = (await listApps(home)).filter((app) => app.name === name).length;
-  if (running !== instances) await pm2(home, ['scale', name, String(instances), '--silent'], {}, signal);
+  await completeApp(home, name, instances, signal);
 }
+
+/** Starts what is stopped of an app's processes, as it was last started, and adds or ends some, until there are so many `instances`. */
+export async function completeApp(home: string, name: string, instances: number, signal?: AbortSignal): Promise<void> {
+  const processes = (await listApps(home)).filter((app) => app.name === name);
+  for (const { id } of processes.filter(isDown)) await pm2(home, ['start', String(id), '--silent'], {}, signal);
+  if (processes.length !== instances) await pm2(home, ['scale', name, String(instances), '--silent'], {}, signal);
+}
+
+/** Whether somebody has to start it: PM2 does not. */
+export const isDown = ({ status }: App): boolean => status === 'stopped' || status === 'errored';
 
 /** As `pm2 restart`: with the environment of its last start. */
 export async function restartApp(home: string, name: string): Promise<void> {

@@ -6,6 +6,7 @@ import { changedSettings, environmentOf, outdated, type Service, services } from
 const environment = localEnvironment({});
 const service = (name: Service['name']) => services.find((candidate) => candidate.name === name)!;
 const running = (one: Service, settings = {}): App => ({
+  id: 0,
   name: one.name,
   instance: 0,
   status: 'online',

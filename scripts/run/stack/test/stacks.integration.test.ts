@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkout } from '../../checkout.mjs';
 import { databases } from '../../servers/migrations.ts';
-import { findDaemon } from '../../servers/pm2/daemon.ts';
+import { listApps } from '../../servers/pm2/apps.ts';
+import { findDaemon, pm2 } from '../../servers/pm2/daemon.ts';
 import { anyFreePort, freePort } from '../../servers/ports.ts';
 import { connect } from '../../servers/postgres/connection.ts';
 import { findPostgres } from '../../servers/postgres/postgres.ts';
@@ -145,6 +146,18 @@ describe('a start beside what runs', () => {
       'billing_app 1 online',
       'inventory_app online',
     ]);
+
+    const all = await listApps(a!.home);
+    const second = (name: string) => String(all.find((app) => app.name === name && app.instance === 1)!.id);
+    await pm2(a!.home, ['stop', second('api_gateway')]);
+    await pm2(a!.home, ['delete', second('billing_app')]);
+    await start(a!);
+    expect((await listApps(a!.home)).map(({ name, status, instance }) => `${name} ${instance} ${status}`).sort()).toEqual(
+      all.map(({ name, instance }) => `${name} ${instance} online`).sort(),
+    );
+    const undisturbed = (await listApps(a!.home)).filter(({ pid }) => all.some((app) => app.pid === pid));
+    expect(undisturbed.map(({ name }) => name).sort()).toEqual(['api_gateway', 'billing_app', 'inventory_app']);
+
     await start(a!, { API_GATEWAY_INSTANCES: '1', BILLING_INSTANCES: '1' });
     expect(await rows()).toEqual(['api_gateway online', 'billing_app online', 'inventory_app online']);
     expect(await postOrder(a!)).toBe(200);
