@@ -10,11 +10,6 @@ import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };
-const INSTANCES = {
-  api_gateway: 'API_GATEWAY_INSTANCES',
-  inventory_app: 'INVENTORY_INSTANCES',
-  billing_app: 'BILLING_INSTANCES',
-};
 let env: Record<string, string>;
 let home: string;
 
@@ -140,7 +135,7 @@ test('A restart of the gateway under load breaks no request, and refuses no orde
 });
 
 describe('With two instances of each service', () => {
-  const two = Object.fromEntries(Object.values(INSTANCES).map((name) => [name, '2']));
+  const two = { API_GATEWAY_INSTANCES: '2', INVENTORY_INSTANCES: '2', BILLING_INSTANCES: '2' };
   const log = (name: string) => readFileSync(join(home, 'pm2', 'logs', `${name}-out.log`), 'utf8');
 
   beforeAll(async () => {

@@ -8,7 +8,7 @@ import { withOperator } from '../servers/rabbitmq/operator.ts';
 import type { Broker } from '../servers/rabbitmq/rabbitmq.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Environment } from './environment.ts';
-import { instancesOf, type Service, services } from './services.ts';
+import { instancesOf, service, services } from './services.ts';
 
 /** Milliseconds that a service has to become ready. */
 const READY_LIMIT = 60_000;
@@ -27,7 +27,7 @@ export async function untilReady(home: string, environment: Environment, returne
     { what: 'billing_app does not consume its queue', passes: () => consumes(environment) },
     {
       what: 'PM2 does not show every process online',
-      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= count(services, environment),
+      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= allInstances(environment),
     },
   ];
   for (const { what, passes } of checks) {
@@ -36,8 +36,8 @@ export async function untilReady(home: string, environment: Environment, returne
   }
 }
 
-const count = (some: readonly Service[], environment: Environment): number =>
-  some.reduce((sum, service) => sum + instancesOf(service, environment), 0);
+const allInstances = (environment: Environment): number =>
+  services.reduce((sum, service) => sum + instancesOf(service, environment), 0);
 
 /** Whether our own service has the port. PM2's daemon listens for what it runs as a cluster. */
 function isOurs(home: string, name: string, port: number): boolean {
@@ -69,18 +69,16 @@ async function answersMovies(port: string): Promise<boolean> {
   return answer.ok || answer.status === 404;
 }
 
-const named = (name: Service['name']) => services.filter((service) => service.name === name);
-
 /** Whether every process of the gateway has its confirm channel. */
 async function mayPublish(broker: Broker, environment: Environment): Promise<boolean> {
   const channels = await broker.control('list_channels', 'user', 'confirm');
   const ready = channels.split('\n').filter((line) => line === `${environment.RABBITMQ_GATEWAY_USER}\ttrue`);
-  return ready.length >= count(named('api_gateway'), environment);
+  return ready.length >= instancesOf(service('api_gateway'), environment);
 }
 
 /** Whether every process of billing consumes. */
 const consumes = (environment: Environment): Promise<boolean> =>
   withOperator(environment, async (channel) => {
     const { consumerCount } = await channel.checkQueue(environment.BILLING_QUEUE!);
-    return consumerCount >= count(named('billing_app'), environment);
+    return consumerCount >= instancesOf(service('billing_app'), environment);
   });

@@ -23,14 +23,13 @@ export async function startServices(home: string, environment: Environment, runn
     const processes = apps.get(service.name)!;
     const old = processes.map((app) => outdated(service, app, environment)).find((reason) => reason !== undefined);
     const instances = instancesOf(service, environment);
-    if (!old && processes.length === instances && !processes.some(isDown)) continue;
-    started++;
-    if (!old) {
+    if (old) {
+      report.note(`${service.name} runs with old ${old}: it finishes what it has in hand and starts anew`);
+      await startService(home, service, environment, report, processes[0]);
+    } else if (processes.length !== instances || processes.some(isDown)) {
       await report.step(service.name, () => completeApp(home, service.name, instances));
-      continue;
-    }
-    report.note(`${service.name} runs with old ${old}: it finishes what it has in hand and starts anew`);
-    await startService(home, service, environment, report, processes[0]);
+    } else continue;
+    started++;
   }
   return started;
 }

@@ -17,6 +17,8 @@ export const services = [
 
 export type Service = (typeof services)[number];
 
+export const service = (name: Service['name']): Service => services.find((candidate) => candidate.name === name)!;
+
 /** Beside its settings, a service is started with the digest of its code. */
 const CODE = 'CRUD_MASTER_CODE';
 

@@ -8,6 +8,9 @@ const TEN = 10;
 const SMALL = 10_000;
 const MILLION = 1_000_000;
 
+/** What a garbage collection took away in between counts as nothing. */
+const grown = (bytes: number) => megabytes(Math.max(0, bytes));
+
 export const growth: Question = {
   name: 'growth',
   async ask(bench: Bench): Promise<Result> {
@@ -39,9 +42,9 @@ function table(sizes: Size[]): Table {
       milliseconds(size.byId),
       milliseconds(size.firstByte),
       milliseconds(size.wholeList),
-      megabytes(size.listMemory),
-      megabytes(size.leaving.memory),
-      megabytes(size.slow.memory),
+      grown(size.listMemory),
+      grown(size.leaving.memory),
+      grown(size.slow.memory),
     ]),
   };
 }
@@ -68,8 +71,8 @@ function targets(sizes: Size[]): Target[] {
   const crowd = (what: string, { memory, queries }: Crowd): Target => ({
     what: `${CROWD} ${what} at ${label(largest.films)}`,
     target: 'at most 64 MB, no query left running',
-    measured: `${megabytes(memory)}, ${queries} running`,
-    value: megabytes(memory),
+    measured: `${grown(memory)}, ${queries} running`,
+    value: grown(memory),
     met: memory <= 64 * MB && queries === 0,
   });
   const all: Target[] = [

@@ -1,6 +1,4 @@
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkout } from '../../../run/checkout.mjs';
@@ -9,7 +7,7 @@ import type { Environment } from '../../../run/stack/environment.ts';
 import { ORDER, publishOrders } from '../../bench/load/broker.ts';
 import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../../bench/load/database.ts';
 import { httpRequest, load } from '../../bench/load/load.ts';
-import { answers, type Running, run, startPeer, untilReady } from '../../bench/processes.ts';
+import { answers, type Running, startPeer, startService, untilReady } from '../../bench/processes.ts';
 import { createTestDatabase, createTestVhost } from '../../tests/services.ts';
 
 /*
@@ -42,10 +40,8 @@ afterEach(async () => {
 
 /** The service as PM2 starts it. */
 function start(workspace: string, own: Environment = {}): Running {
-  const { apps } = createRequire(import.meta.url)(join(checkout, workspace, 'ecosystem.config.cjs'));
-  const watch = ['--import', join(checkout, 'scripts/prove/collector/collector-watch.ts')];
-  const args = [...apps[0].node_args, ...watch, 'server.ts'];
-  const one = run(`promotion-${workspace}`, process.execPath, args, join(checkout, workspace), { ...environment, ...own });
+  const NODE_OPTIONS = `--import=${new URL('../collector-watch.ts', import.meta.url).href}`;
+  const one = startService({ name: 'promotion', checkout, home: '', environment }, workspace, { ...own, NODE_OPTIONS });
   running.push(one);
   return one;
 }

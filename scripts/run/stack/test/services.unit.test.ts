@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import type { App } from '../../servers/pm2/apps.ts';
 import { localEnvironment } from '../environment.ts';
-import { changedSettings, environmentOf, outdated, type Service, services } from '../services.ts';
+import { changedSettings, environmentOf, outdated, type Service, service, services } from '../services.ts';
 
 const environment = localEnvironment({});
-const service = (name: Service['name']) => services.find((candidate) => candidate.name === name)!;
 const running = (one: Service, settings = {}): App => ({
   id: 0,
   name: one.name,
