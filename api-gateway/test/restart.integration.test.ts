@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
-import { appPids, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
+import { appPids, deleteApp, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
 import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
   mkdirSync(join(checkout, '.local'), { recursive: true });
   home = mkdtempSync(join(checkout, '.local', 'restart-'));
   await startDaemon(home);
-  await Promise.all(Object.entries(APPS).map(([name, workspace]) => startApp(home, workspace, name, env)));
+  await Promise.all(Object.values(APPS).map((workspace) => startApp(home, workspace, env)));
 });
 afterAll(async () => {
   await stopDaemon(home);
@@ -142,7 +142,8 @@ describe('With two instances of each service', () => {
     Object.assign(env, two, { LOG_LEVEL: 'info' });
     await reload('inventory_app', {}, 2);
     await reload('api_gateway', {}, 2);
-    await startApp(home, APPS.billing_app, 'billing_app', env);
+    await deleteApp(home, 'billing_app');
+    await startApp(home, APPS.billing_app, env);
   });
 
   test('PM2 runs two of each, and both have work, whose lines in the log tell them apart', async () => {

@@ -69,7 +69,7 @@ async function start(home: string, onProgress: (what: string) => void): Promise<
   const links = await listenBetween(environment, postgres.port, broker.port);
   await startDaemon(home);
   const proxied = throughLinks(links);
-  for (const service of SERVICES) await startApp(home, WORKSPACES[service], service, { ...environment, ...proxied[service] });
+  for (const service of SERVICES) await startApp(home, WORKSPACES[service], { ...environment, ...proxied[service] });
 
   return {
     links,

@@ -6,26 +6,20 @@ import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
 import type { Report } from '../terminal/report.ts';
 import type { Environment } from './environment.ts';
 
-/** Whether a server's port was chosen for this start: then no other will do. */
-interface Exact {
-  postgres: boolean;
-  broker: boolean;
-}
-
-/** Starts PostgreSQL, with its tables, beside RabbitMQ. Where a server gets another port, the environment learns of it. */
-export async function startServers(home: string, environment: Environment, exact: Exact, report: Report): Promise<Broker> {
-  const migrated = startDatabases(home, environment, exact.postgres, report).then((server) =>
-    migrateDatabases(server, environment, report),
-  );
-  const brokerReady = report.step('RabbitMQ', async (detail) => {
+/** Starts RabbitMQ. `exact`: its port was chosen for this start, no other will do. Where it gets another, the environment learns of it. */
+export function startMessaging(home: string, environment: Environment, exact: boolean, report: Report): Promise<Broker> {
+  return report.step('RabbitMQ', async (detail) => {
     const port = Number(environment.RABBITMQ_PORT);
-    const broker = await startBroker({ home, port, exact: exact.broker, environment, onProgress: detail });
+    const broker = await startBroker({ home, port, exact, environment, onProgress: detail });
     environment.RABBITMQ_PORT = String(broker.port);
     detail(`127.0.0.1:${broker.port}`);
     return broker;
   });
-  await settleAll([migrated, brokerReady]);
-  return brokerReady;
+}
+
+/** Starts PostgreSQL, with its tables. The port: as RabbitMQ's. */
+export async function startStorage(home: string, environment: Environment, exact: boolean, report: Report): Promise<void> {
+  await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
 }
 
 function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {

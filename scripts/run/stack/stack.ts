@@ -11,8 +11,8 @@ import { emptyDatabases } from './findings.ts';
 import { requireOwner } from './home.ts';
 import { untilReady } from './readiness.ts';
 import { findRunning, isUp } from './running.ts';
-import { startServers } from './server-start.ts';
-import { startServices, stopFormerOwners } from './service-start.ts';
+import { settleAll, startMessaging, startStorage } from './server-start.ts';
+import { ensureDaemon, renewServices, startDown, stopFormerOwners } from './service-start.ts';
 import { services } from './services.ts';
 import { startEnvironment } from './start-environment.ts';
 
@@ -31,11 +31,19 @@ export function startStack(home: string, own: Record<string, string | undefined>
     const running = await findRunning(home);
     const { environment, overrides, saved } = await startEnvironment(home, own, running, report);
     await stopFormerOwners(home, environment, running, report);
-    const exact = { postgres: own.MOVIES_DB_PORT !== undefined, broker: own.RABBITMQ_PORT !== undefined };
-    const broker = await startServers(home, environment, exact, report);
+    const daemon = ensureDaemon(home, running, report);
+    const storage = startStorage(home, environment, own.MOVIES_DB_PORT !== undefined, report);
+    const messaging = startMessaging(home, environment, own.RABBITMQ_PORT !== undefined, report);
+    // Films need no broker, which takes longest: inventory starts beside it.
+    const films = Promise.all([daemon, storage]).then(() => startDown(home, ['inventory_app'], environment, running, report));
+    films.catch(() => {}); // thrown below, when it is known where the servers are
+    await settleAll([daemon, storage, messaging]);
+    const broker = await messaging;
     for (const text of emptyDatabases(saved, environment)) report.note(text);
     saveEnvironment(home, { environment, overrides: overridesIn(overrides, environment) });
-    const started = await startServices(home, environment, running, report);
+    const others = startDown(home, ['api_gateway', 'billing_app'], environment, running, report);
+    await settleAll([films, others]);
+    const started = (await films) + (await others) + (await renewServices(home, environment, running, report));
     const returned = running.broker === undefined && isUp(running, 'api_gateway') ? broker : undefined;
     await report.step('All ready', () => untilReady(home, environment, returned));
     return { environment, wasComplete: started === 0 && running.postgres !== undefined && running.broker !== undefined };

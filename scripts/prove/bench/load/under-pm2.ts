@@ -42,7 +42,7 @@ export function underPm2({ home, environment }: Product, work: ManagedWork, coun
       const port = await anyFreePort();
       const variables = { ...environment, ...own, [work.port]: String(port), [work.instances]: String(count) };
       try {
-        await startApp(home, workspace, app, variables);
+        await startApp(home, workspace, variables);
         if (!(await waitFor(30_000, () => isReady(port).catch(() => false))))
           throw new Failure(`${app} was not ready after 30 seconds.`);
         return await loadTurn(appPids(home, app), (seconds) => inGroups(port, request, seconds), plan, alongside);

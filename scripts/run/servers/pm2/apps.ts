@@ -61,15 +61,16 @@ export function appPids(home: string, name: string): number[] {
     .filter((pid) => pid > 0 && isAlive(pid));
 }
 
-/** Starts the app of a workspace with exactly this environment, and waits until it says that it is ready. */
+/**
+ * Starts the app of a workspace with this environment, and waits until it says that it is ready. PM2 must not know it yet: it would
+ * start it with the environment of its last start.
+ */
 export async function startApp(
   home: string,
   workspace: string,
-  name: string,
   environment: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<void> {
-  await deleteApp(home, name); // PM2 would start it again with the environment of its last start
   await pm2(home, ['start', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
 }
 
