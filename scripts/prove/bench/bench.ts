@@ -3,8 +3,8 @@
  *
  *     npm run bench -- [--quick] [--only QUESTION,...] [--minutes MINUTES] [--compare REVISION]
  *
- *     --quick      fewer starts, less load, prisma and instances not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
- *     --only       gateway, orders, backlog, inventory, prisma, growth, instances, start, memory
+ *     --quick      fewer starts, less load; profile, prisma and instances not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
+ *     --only       gateway, orders, backlog, inventory, profile, prisma, growth, instances, start, memory
  *     --minutes    of load before memory is read (1)
  *     --compare    this checkout beside that tag, branch or commit: film, order, backlog, film by id, film created, search, list
  */
@@ -30,6 +30,7 @@ import { inventory } from './questions/inventory.ts';
 import { memory } from './questions/memory.ts';
 import { orders } from './questions/orders.ts';
 import { prisma } from './questions/prisma.ts';
+import { profile } from './questions/profile.ts';
 import { start } from './questions/start.ts';
 import { markdownTable } from './report/markdown.ts';
 import { hostNote, loopbackText, targetTable, writePage } from './report/page.ts';
@@ -39,7 +40,7 @@ import { startRevision, stopRevision } from './revision.ts';
 import { startOwnStack } from './stack.ts';
 
 /** `start` and `memory` come last: they need the whole stack, which the others do without. */
-const questions: Question[] = [gateway, orders, backlog, inventory, prisma, growth, instances, start, memory];
+const questions: Question[] = [gateway, orders, backlog, inventory, profile, prisma, growth, instances, start, memory];
 
 async function bench({ quick, minutes, asked, revision }: ReturnType<typeof readArguments>): Promise<number> {
   const began = performance.now();
