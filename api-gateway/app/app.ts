@@ -1,6 +1,9 @@
+import { METHODS } from 'node:http';
 import { accessLog } from '@crud-master/plumbing/access-log';
+import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
+import Router from '@koa/router';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
 import { admission } from './admission.ts';
@@ -10,20 +13,24 @@ import { cors } from './cors.ts';
 import { moviesProxy } from './movies-proxy.ts';
 import type { PublishOrder } from './publisher.ts';
 import { rateLimit } from './rate-limit.ts';
+import { referenceRouter } from './reference.ts';
 import { tracing } from './tracing.ts';
 
 export interface AppParts {
   log: Logger;
   inventory: Dispatcher;
   publish: PublishOrder;
+  health: Health;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins'>;
 }
 
-export function createApp({ log, inventory, publish, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, config }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
+  const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
+  app.use(probes.routes()); // before the access log and the limits: those who probe are no clients
   app.use(tracing());
   app.use(accessLog(log));
   app.use(problems(log));
@@ -43,7 +50,7 @@ export function createApp({ log, inventory, publish, config }: AppParts): Koa {
     ctx.set('X-Request-Id', ctx.state.requestId); // the answers of inventory got it on their way
     return next();
   });
-  app.use(billing.routes());
-  app.use(billing.allowedMethods());
+  app.use(probes.allowedMethods());
+  for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
 }

@@ -1,7 +1,7 @@
 import { ORDERS_EXCHANGE } from '@crud-master/messaging/exchanges';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { ConfirmChannel, Options } from 'amqplib/callback_api';
-import type { BrokerLink } from './broker.ts';
+import type { BrokerLink, Obstacle } from './broker.ts';
 import { orderProblems } from './order-problems.ts';
 import type { Trace } from './tracing.ts';
 
@@ -95,10 +95,15 @@ export class Publisher {
     await this.#link.close();
   }
 
+  /** Why no order can be published now, or nothing. */
+  get obstacle(): Obstacle | 'silent' | undefined {
+    if (this.#closing) return 'unreachable';
+    return this.#link.obstacle ?? (this.#overdue > 0 ? 'silent' : undefined);
+  }
+
   #refusal(): Error | undefined {
-    if (this.#closing) return orderProblems.unreachable();
-    if (this.#link.obstacle) return orderProblems[this.#link.obstacle]();
-    if (this.#overdue > 0) return orderProblems.silent();
+    const { obstacle } = this;
+    if (obstacle) return orderProblems[obstacle]();
     if (this.#inFlight >= this.#options.maxInFlight) return orderProblems.overloaded();
     return undefined;
   }

@@ -6,6 +6,7 @@ import { createLog } from '@crud-master/plumbing/log';
 import { createApp } from './app.ts';
 import { BrokerLink } from './broker.ts';
 import { loadConfig } from './config.ts';
+import { gatewayHealth } from './health.ts';
 import { createGatewayServer } from './http-server.ts';
 import { inventoryPool } from './inventory.ts';
 import { Publisher } from './publisher.ts';
@@ -23,7 +24,8 @@ export const run = (environment: Environment) =>
     const link = new BrokerLink(config.broker, log);
     const publisher = new Publisher(link, config.broker, log);
 
-    const app = createApp({ log, inventory, publish: publisher.publish, config });
+    const health = gatewayHealth(inventory, publisher);
+    const app = createApp({ log, inventory, publish: publisher.publish, health, config });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');

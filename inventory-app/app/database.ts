@@ -43,6 +43,16 @@ export function openDatabase(config: Config['database']) {
       await client.movie.findFirst({ where: { id: 0 } });
       await Promise.all(Array.from({ length: config.connections }, () => pool.query('SELECT')));
     },
+    /** Why films cannot be read, or nothing. */
+    async check(): Promise<string | undefined> {
+      try {
+        await query(pool, READINESS, []);
+        return undefined;
+      } catch (error) {
+        const { code } = (error as DirectQueryError).cause;
+        return code === '42P01' ? 'has no table of films: its migrations are missing' : 'cannot be reached';
+      }
+    },
     movie: client.movie,
     deleteAll: () => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => query<Row>(pool, statement, values),
@@ -67,6 +77,8 @@ async function query<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: St
     throw new DirectQueryError(error);
   }
 }
+
+const READINESS: Statement = { name: 'readiness', text: 'SELECT id FROM movies LIMIT 1' };
 
 /** Names the statements that a connection keeps prepared. */
 function statementNames() {

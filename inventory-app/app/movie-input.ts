@@ -48,20 +48,47 @@ export function readId(segment = ''): number {
   return id;
 }
 
-/** The text to search for in titles; empty when there is none. Throws 400. */
-export function readSearch(query: string): string {
-  const titles = query
-    .split('&')
-    .map((pair) => /^([^=]*)=?(.*)$/s.exec(pair)!.slice(1).map(decode))
-    .filter(([name]) => name === 'title')
-    .map(([, value]) => value);
-  if (titles.length > 1) throw invalidQuery('Give the title to search for once.');
-  if (titles.length === 0) return '';
-  const [title] = titles;
-  if (title === undefined) throw invalidQuery('The title to search for must be percent-encoded UTF-8.');
-  if (title.includes('\0')) throw invalidQuery('The title to search for must not contain NUL.');
-  return title;
+/** Films that one page may have. */
+const MOST_OF_PAGE = 1000;
+
+export interface Listing {
+  /** The text to search for in titles; empty: all films. */
+  title: string;
+  /** Which part of them is asked for; without it all. */
+  page: { limit: number; after: number } | undefined;
 }
+
+/** What a list is asked for by `title`, `limit` and `after`. Other parameters are ignored. Throws 400. */
+export function readListing(query: string): Listing {
+  const pairs = query.split('&').map((pair) => /^([^=]*)=?(.*)$/s.exec(pair)!.slice(1).map(decode));
+  const parameter = (name: string, what: string): string | undefined => {
+    const values = pairs.filter(([key]) => key === name).map(([, value]) => value);
+    if (values.length > 1) throw invalidQuery(`Give ${what} once.`);
+    if (values.length === 1 && values[0] === undefined) throw invalidQuery(`${upper(what)} must be percent-encoded UTF-8.`);
+    return values[0];
+  };
+  const title = parameter('title', 'the title to search for') ?? '';
+  if (title.includes('\0')) throw invalidQuery('The title to search for must not contain NUL.');
+  return { title, page: readPage(parameter('limit', 'the limit'), parameter('after', 'the id after which a page begins')) };
+}
+
+function readPage(limit: string | undefined, after: string | undefined): Listing['page'] {
+  if (limit === undefined && after !== undefined)
+    throw invalidQuery('A page that begins after an id needs a limit: limit=50&after=7.');
+  if (limit === undefined) return undefined;
+  return {
+    limit: wholeNumber(limit, 1, MOST_OF_PAGE, 'The limit'),
+    after: after === undefined ? 0 : wholeNumber(after, 0, HIGHEST_ID, 'The id after which a page begins'),
+  };
+}
+
+function wholeNumber(text: string, low: number, high: number, what: string): number {
+  const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= low && number <= high) return number;
+  throw invalidQuery(`${what} must be a whole number from ${low} to ${high}.`);
+}
+
+const upper = (text: string) => text[0]!.toUpperCase() + text.slice(1);
 
 const invalidQuery = (detail: string) => problem(400, { kind: 'invalid-query', detail });
 

@@ -13,6 +13,10 @@ const FEW = 10_000;
 /** `folded` is in the migrations: Unicode's full case folding, in one normal form. The index is over it. */
 const MATCHING = 'folded(title) LIKE folded($3)';
 
+const ALL: Condition = { name: 'all', where: 'true' };
+const matching = (pattern: string): Condition => ({ name: 'matching', where: MATCHING, value: pattern });
+const anyOf = (ids: number[]): Condition => ({ name: 'ids', where: 'id = ANY($3::int[])', value: ids });
+
 interface Page {
   /** Films as PostgreSQL writes JSON, a comma before each; null when there are none. As it came it goes out: long text is not copied. */
   films: string | null;
@@ -34,7 +38,41 @@ interface Condition {
  * fits into the first page needs no stream. Rejects when the first page cannot be read; later failures destroy the stream.
  */
 export async function movieList(database: Database, search: string): Promise<Readable | string> {
-  const { condition, first } = search ? await startSearch(database, search) : await startAll(database);
+  return whole(database, search ? await startSearch(database, search) : await start(database, ALL));
+}
+
+/**
+ * At most `limit` of those films, with ids above `after`. `last` is the highest id of them where more follow.
+ * Their ids are found first: whether more follow has to be known before the first film is sent.
+ */
+export async function moviePage(
+  database: Database,
+  search: string,
+  { limit, after }: { limit: number; after: number },
+): Promise<{ films: Readable | string; last?: number }> {
+  const ids = await idsAfter(database, search, after, limit + 1);
+  const inPage = ids.slice(0, limit);
+  const films = whole(database, await start(database, anyOf(inPage)));
+  return { films, ...(ids.length > limit && { last: inPage.at(-1)! }) };
+}
+
+async function idsAfter(database: Database, search: string, after: number, rows: number): Promise<number[]> {
+  const pattern = likePattern(search);
+  if (search) {
+    const [found] = await database.query<{ ids: number[] }>(FOUND, [pattern]);
+    if (found!.ids.length <= FEW)
+      return found!.ids
+        .filter((id) => id > after)
+        .sort((a, b) => a - b)
+        .slice(0, rows);
+  }
+  const { name, where, value } = search ? matching(pattern) : ALL;
+  const text = `SELECT id FROM movies WHERE ${where} AND id > $1 ORDER BY id LIMIT $2`;
+  const values = value === undefined ? [after, rows] : [after, rows, value];
+  return (await database.query<{ id: number }>({ name: `ids-of-${name}`, text }, values)).map(({ id }) => id);
+}
+
+function whole(database: Database, { condition, first }: Start): Readable | string {
   if (first.isLast) return `[${first.films?.slice(1) ?? ''}]`;
   return Readable.from(jsonArray(database, condition, first), { highWaterMark: 1 });
 }
@@ -79,10 +117,15 @@ interface Start {
   first: Page;
 }
 
-async function startAll(database: Database): Promise<Start> {
-  const condition = { name: 'all', where: 'true' };
+async function start(database: Database, condition: Condition): Promise<Start> {
   return { condition, first: await readPage(database, condition, 0, FIRST_ROWS) };
 }
+
+/** The ids of the films whose title matches $1, up to one more than FEW. */
+const FOUND: Statement = {
+  name: 'found',
+  text: `SELECT ARRAY(SELECT id FROM movies WHERE ${MATCHING.replace('$3', '$1')} LIMIT ${FEW + 1}) AS ids`,
+};
 
 /** The ids of the films whose title matches $3, up to one more than FEW, and of those at most $2 films after the id $1. */
 export const SEARCH: Statement = {
@@ -101,9 +144,7 @@ async function startSearch(database: Database, search: string): Promise<Start> {
   const pattern = likePattern(search);
   const [found] = await database.query<Page & { ids: number[] }>(SEARCH, [0, FIRST_ROWS, pattern]);
   const { ids, ...first } = found!;
-  if (ids.length <= FEW) return { condition: { name: 'ids', where: 'id = ANY($3::int[])', value: ids }, first };
-  const condition = { name: 'matching', where: MATCHING, value: pattern };
-  return { condition, first: await readPage(database, condition, 0, FIRST_ROWS) };
+  return ids.length <= FEW ? { condition: anyOf(ids), first } : start(database, matching(pattern));
 }
 
 /** For LIKE: whatever contains `text`, literally. */

@@ -4,8 +4,8 @@ import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
 import { type Database, MOVIE_COLUMNS, type Statement } from './database.ts';
 import type { Movie } from './generated/client.ts';
-import { readId, readMovieChange, readNewMovie, readSearch } from './movie-input.ts';
-import { movieList } from './movie-list.ts';
+import { readId, readListing, readMovieChange, readNewMovie } from './movie-input.ts';
+import { movieList, moviePage } from './movie-list.ts';
 
 const MOVIE_BY_ID: Statement = { name: 'movie-by-id', text: `SELECT ${MOVIE_COLUMNS} FROM movies WHERE id = $1` };
 
@@ -16,7 +16,10 @@ export function moviesRouter(database: Database, bodyLimit: number): Router {
   const body = jsonBody(bodyLimit);
 
   router.get('/', async (ctx) => {
-    ctx.body = await movieList(database, readSearch(ctx.querystring));
+    const { title, page } = readListing(ctx.querystring);
+    const { films, last } = page ? await moviePage(database, title, page) : { films: await movieList(database, title) };
+    if (page && last !== undefined) ctx.set('Link', `<${nextPage(title, page.limit, last)}>; rel="next"`);
+    ctx.body = films;
     ctx.type = 'json';
   });
 
@@ -56,6 +59,10 @@ export function moviesRouter(database: Database, bodyLimit: number): Router {
 
   return router;
 }
+
+/** As a client asks for it (RFC 8288, section 3). */
+const nextPage = (title: string, limit: number, after: number) =>
+  `/api/movies?${title && `title=${encodeURIComponent(title)}&`}limit=${limit}&after=${after}`;
 
 /** The other columns get their defaults. `columns` come from the schema of a new film, never from a client. */
 const insertOf = (columns: string[]): Statement => ({

@@ -24,6 +24,8 @@ beforeEach(async () => {
 });
 afterEach(() => relay.heal());
 
+const readiness = async () => (await catalogue.request('/readyz')).json();
+
 test.each([
   ['refusing', 'cut'],
   ['silent', 'black-hole'],
@@ -46,8 +48,13 @@ test.each([
     expect(await answer.text()).not.toMatch(/127\.0\.0\.1|prisma|select/i);
   }
   expect(performance.now() - start).toBeLessThan(2000);
+  await expect.poll(readiness).toMatchObject({
+    status: 'unavailable',
+    parts: { database: { state: 'down', reason: 'cannot be reached' } },
+  });
 
   relay.heal();
+  await expect.poll(async () => (await catalogue.request('/readyz')).status).toBe(200);
   expect((await catalogue.request('/api/movies')).status).toBe(200);
 });
 
@@ -58,4 +65,17 @@ test('a query that waits for a lock is given up', async () => {
   } finally {
     await catalogue.sql.query('ROLLBACK');
   }
+});
+
+test('without its tables inventory is not ready, and says that migrations are missing', async () => {
+  await catalogue.sql.query('ALTER TABLE movies RENAME TO hidden');
+  try {
+    await expect.poll(readiness).toMatchObject({
+      parts: { database: { reason: 'has no table of films: its migrations are missing' } },
+    });
+    expect((await catalogue.request('/readyz')).status).toBe(503);
+  } finally {
+    await catalogue.sql.query('ALTER TABLE hidden RENAME TO movies');
+  }
+  await expect.poll(async () => (await catalogue.request('/readyz')).status).toBe(200);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readId, readMovieChange, readNewMovie, readSearch } from '../app/movie-input.ts';
+import { readId, readListing, readMovieChange, readNewMovie } from '../app/movie-input.ts';
 import { likePattern } from '../app/movie-list.ts';
 
 interface Problem {
@@ -99,20 +99,43 @@ describe('a search', () => {
     ['titles=a', ''],
     ['other=%zz', ''],
   ])('?%s looks for "%s"', (query, text) => {
-    expect(readSearch(query)).toBe(text);
+    expect(readListing(query)).toEqual({ title: text, page: undefined });
+  });
+
+  test.each([
+    ['limit=1', { limit: 1, after: 0 }],
+    ['limit=1000&after=0', { limit: 1000, after: 0 }],
+    ['after=2147483647&limit=007', { limit: 7, after: 2_147_483_647 }],
+    ['LIMIT=0', undefined],
+  ])('?%s asks for a page', (query, page) => {
+    expect(readListing(query)).toEqual({ title: '', page });
+  });
+
+  test.each([
+    ['limit=0', 'The limit must be a whole number from 1 to 1000.'],
+    ['limit=1001', 'The limit must be a whole number from 1 to 1000.'],
+    ['limit=', 'The limit must be a whole number from 1 to 1000.'],
+    ['limit=1e2', 'The limit must be a whole number from 1 to 1000.'],
+    ['limit=5&after=-1', 'The id after which a page begins must be a whole number from 0 to 2147483647.'],
+    ['limit=5&after=2147483648', 'The id after which a page begins must be a whole number from 0 to 2147483647.'],
+    ['after=5', 'A page that begins after an id needs a limit: limit=50&after=7.'],
+    ['limit=5&limit=6', 'Give the limit once.'],
+    ['limit=%zz', 'The limit must be percent-encoded UTF-8.'],
+  ])('?%s is refused: %s', (query, detail) => {
+    expect(problemOf(() => readListing(query))).toMatchObject({ status: 400, problem: { kind: 'invalid-query', detail } });
   });
 
   test.each(['title=a&title=b', 'title=%zz', 'title=%', 'title=%00', 'title=%ff', 'title=%ed%a0%80'])(
     '?%s is refused',
     (query) => {
-      expect(problemOf(() => readSearch(query))).toMatchObject({ status: 400, problem: { kind: 'invalid-query' } });
+      expect(problemOf(() => readListing(query))).toMatchObject({ status: 400, problem: { kind: 'invalid-query' } });
     },
   );
 
   test('finds in any query text or a problem', () => {
     fc.assert(
       fc.property(anyText, (query) => {
-        const refused = problemOf(() => readSearch(query));
+        const refused = problemOf(() => readListing(query));
         if (refused) expect(refused).toMatchObject({ status: 400 });
       }),
     );

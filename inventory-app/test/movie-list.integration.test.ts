@@ -56,3 +56,49 @@ describe('a long list', () => {
     expect(films.filter(({ description }) => description.length === 900_000)).toHaveLength(21);
   });
 });
+
+describe('a page', () => {
+  const page = async (query: string) => {
+    const answer = await catalogue.request(`/api/movies?${query}`);
+    expect(answer.status).toBe(200);
+    const next = /^<(.*)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
+    return { ids: ((await answer.json()) as { id: number }[]).map(({ id }) => id), next };
+  };
+
+  test('begins after the id, has so many films, and names the next one', async () => {
+    expect(await page('limit=3&after=7')).toEqual({ ids: [8, 9, 10], next: '/api/movies?limit=3&after=10' });
+  });
+
+  test.each([
+    ['limit=1000', FILMS],
+    ['title=film&limit=1000', FILMS], // more than a search fetches by id
+    ['title=film%2012&limit=100', 1111],
+  ])('after page, from %s on, they are all films, each once, in order', async (first, count) => {
+    const ids: number[] = [];
+    for (let query: string | undefined = first; query; ) {
+      const { ids: more, next } = await page(query);
+      ids.push(...more);
+      query = next?.split('?')[1];
+    }
+    expect(ids).toHaveLength(count);
+    expect(ids.every((id, at) => at === 0 || id > ids[at - 1]!)).toBe(true);
+  });
+
+  test('that is the last has no next one, whether it is full or empty', async () => {
+    expect(await page(`limit=2&after=${FILMS - 2}`)).toEqual({ ids: [FILMS - 1, FILMS], next: undefined });
+    expect(await page(`limit=2&after=${FILMS}`)).toEqual({ ids: [], next: undefined });
+    expect(await page('limit=2&title=nowhere')).toEqual({ ids: [], next: undefined });
+  });
+
+  test('of films with long descriptions takes no more memory than a list', async () => {
+    await catalogue.sql.query(`UPDATE movies SET description = repeat('x', 900000) WHERE id BETWEEN 40 AND 60`);
+    expect((await page('limit=100')).ids).toHaveLength(100);
+  });
+
+  test('keeps the text of the search in the name of the next one', async () => {
+    await catalogue.sql.query(`UPDATE movies SET title = '50% & "more" ä' WHERE id IN (11, 13)`);
+    const { ids, next } = await page(`title=${encodeURIComponent('% & "MORE" Ä')}&limit=1`);
+    expect([...ids, ...(await page(next!.split('?')[1]!)).ids]).toEqual([11, 13]);
+    await catalogue.sql.query(`UPDATE movies SET title = 'Film ' || id WHERE id IN (11, 13)`);
+  });
+});

@@ -2,9 +2,10 @@ import type { HttpServer } from '@crud-master/plumbing/http-server';
 import { createLog } from '@crud-master/plumbing/log';
 import { createApp } from '../../app/app.ts';
 import { loadConfig } from '../../app/config.ts';
+import { gatewayHealth } from '../../app/health.ts';
 import { createGatewayServer } from '../../app/http-server.ts';
 import { inventoryPool } from '../../app/inventory.ts';
-import type { PublishOrder } from '../../app/publisher.ts';
+import type { Publisher, PublishOrder } from '../../app/publisher.ts';
 
 export interface TestGateway {
   port: number;
@@ -17,6 +18,7 @@ export async function startGateway(
   inventoryPort: number,
   settings: Record<string, string | number> = {},
   publish: PublishOrder = async () => {},
+  broker: Pick<Publisher, 'obstacle'> = { obstacle: undefined },
 ): Promise<TestGateway> {
   const given = {
     API_GATEWAY_PORT: 1,
@@ -34,7 +36,7 @@ export async function startGateway(
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
-  const app = createApp({ log, inventory, publish, config });
+  const app = createApp({ log, inventory, publish, health: gatewayHealth(inventory, broker), config });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {

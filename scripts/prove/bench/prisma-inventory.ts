@@ -42,7 +42,7 @@ const findMany: Read = async ({ name }, values) => {
   const films = await prisma.movie.findMany({ where: { id: { gt: first }, title }, orderBy: { id: 'asc' }, take: rows });
   return [
     {
-      films: films.length > 0 ? JSON.stringify(films).slice(1, -1) : null,
+      films: films.length > 0 ? `,${JSON.stringify(films).slice(1, -1)}` : null,
       lastId: films.at(-1)?.id ?? null,
       isLast: films.length < rows,
       ids: films.map(({ id }) => id),

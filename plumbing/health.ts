@@ -1,0 +1,100 @@
+import type { Middleware } from 'koa';
+
+/** What a check found: why the part does not work, in words for everybody (no address, no name of a user), or nothing. */
+export type Finding = string | undefined;
+
+export interface Part {
+  name: string;
+  /** Without it the service still does what it is for: a warning, and no more. */
+  optional?: true;
+  check(): Promise<Finding> | Finding;
+}
+
+export interface PartState {
+  state: 'up' | 'down';
+  /** When that state was first seen, in UTC. */
+  since: string;
+  reason?: string;
+}
+
+export interface HealthReport {
+  status: 'ok' | 'unavailable';
+  parts: Record<string, PartState>;
+  /** What is down though the service is ready. */
+  warnings?: string[];
+}
+
+/** Milliseconds that a check may take before its part counts as down. */
+const CHECK_LIMIT = 1000;
+/** Milliseconds for which an answer holds: however many ask, each part is checked so often at most. */
+const FRESH = 500;
+
+/** Knows whether the parts that a service stands on work, and since when. */
+export class Health {
+  readonly #parts: Part[];
+  readonly #states = new Map<string, PartState>();
+  readonly #started = new Date().toISOString();
+  #last: { at: number; report: Promise<HealthReport> } | undefined;
+
+  constructor(parts: Part[]) {
+    this.#parts = parts;
+  }
+
+  /** That the process answers at all. */
+  alive(): HealthReport {
+    return { status: 'ok', parts: { process: { state: 'up', since: this.#started } } };
+  }
+
+  ready(): Promise<HealthReport> {
+    const now = performance.now();
+    if (!this.#last || now - this.#last.at > FRESH) this.#last = { at: now, report: this.#check() };
+    return this.#last.report;
+  }
+
+  async #check(): Promise<HealthReport> {
+    await Promise.all(this.#parts.map(async (part) => this.#note(part.name, await findingOf(part))));
+    const down = this.#parts.filter(({ name }) => this.#states.get(name)!.state === 'down');
+    const warnings = down.filter(({ optional }) => optional).map(({ name }) => `${name}: ${this.#states.get(name)!.reason}`);
+    return {
+      status: down.every(({ optional }) => optional) ? 'ok' : 'unavailable',
+      parts: Object.fromEntries(this.#states),
+      ...(warnings.length > 0 && { warnings }),
+    };
+  }
+
+  #note(name: string, reason: Finding): void {
+    const state = reason === undefined ? 'up' : 'down';
+    const before = this.#states.get(name);
+    const since = before?.state === state ? before.since : new Date().toISOString();
+    this.#states.set(name, { state, since, ...(reason !== undefined && { reason }) });
+  }
+}
+
+/** What an error says stays inside: it may name an address. */
+function findingOf({ check }: Part): Promise<Finding> {
+  let clock: NodeJS.Timeout | undefined;
+  const late = new Promise<Finding>((resolve) => {
+    clock = setTimeout(resolve, CHECK_LIMIT, `does not answer within ${CHECK_LIMIT} ms`);
+  });
+  const checked = Promise.resolve()
+    .then(check)
+    .catch(() => 'cannot be reached');
+  return Promise.race([checked, late]).finally(() => clearTimeout(clock));
+}
+
+/** Adds `GET /livez`, `/readyz`, and `/health`, which is as `/readyz`: 200, or 503 where the service cannot do what it is for. */
+export function addHealth<R extends { get(path: string, answer: Middleware): unknown }>(router: R, health: Health): R {
+  const answerReady: Middleware = async (ctx) => {
+    const report = await health.ready();
+    ctx.status = report.status === 'ok' ? 200 : 503;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = report;
+  };
+  router.get('/livez', (ctx) => {
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = health.alive();
+  });
+  router.get('/readyz', answerReady);
+  router.get('/health', answerReady);
+  return router;
+}
