@@ -1,18 +1,24 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import type { Logger } from './log.ts';
 
+/** Learns of each request when its answer is out or its client gone (499). */
+export type Note = (ctx: Context, status: number, milliseconds: number) => void;
+
 /** One line for each request, when its answer is out or its client gone (499). The request's name is `ctx.state.requestId`. */
-export function accessLog(log: Logger): Middleware {
+export function accessLog(log: Logger, note: Note = () => {}): Middleware {
   return (ctx, next) => {
     const start = performance.now();
     const { req, res } = ctx;
     res.on('close', () => {
+      const status = res.headersSent ? res.statusCode : 499;
+      const milliseconds = performance.now() - start;
+      note(ctx, status, milliseconds);
       log.info({
         request_id: ctx.state.requestId,
         method: req.method,
         path: req.url,
-        status: res.headersSent ? res.statusCode : 499,
-        ms: Math.round((performance.now() - start) * 10) / 10,
+        status,
+        ms: Math.round(milliseconds * 10) / 10,
         ...(!res.writableFinished && { aborted: true }),
       });
     });

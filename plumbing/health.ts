@@ -57,7 +57,7 @@ export class Health {
     const warnings = down.filter(({ optional }) => optional).map(({ name }) => `${name}: ${this.#states.get(name)!.reason}`);
     return {
       status: down.every(({ optional }) => optional) ? 'ok' : 'unavailable',
-      parts: Object.fromEntries(this.#states),
+      parts: Object.fromEntries(this.#parts.map(({ name }) => [name, this.#states.get(name)!])),
       ...(warnings.length > 0 && { warnings }),
     };
   }

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import type { Logger } from './log.ts';
 
@@ -28,11 +28,20 @@ export function problemBody(status: number, { kind, detail, errors }: ProblemDet
   });
 }
 
+const kinds = new WeakMap<ServerResponse, string>();
+
+/** Remembers of which kind the problem is that this answer tells. */
+export const noteProblem = (res: ServerResponse, kind: string): unknown => kinds.set(res, kind);
+
+/** The kind of the problem that this answer told, where it has one. */
+export const problemOf = (res: ServerResponse): string | undefined => kinds.get(res);
+
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /** Answers with problem details; `detail` is all that the client learns. */
 export function answerProblem(ctx: Context, status: number, details: ProblemDetails): void {
   ctx.status = status;
+  if (details.kind) noteProblem(ctx.res, details.kind);
   if (details.headers) ctx.set(details.headers);
   ctx.body = problemBody(status, details);
   ctx.set('Content-Type', PROBLEM_TYPE);

@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http';
-import { accessLog } from '@crud-master/plumbing/access-log';
+import { accessLog, type Note } from '@crud-master/plumbing/access-log';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
-import { problems } from '@crud-master/plumbing/problem';
+import { problemOf, problems } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
@@ -10,30 +10,39 @@ import { admission } from './admission.ts';
 import { billingRouter } from './billing-route.ts';
 import type { Config } from './config.ts';
 import { cors } from './cors.ts';
-import { moviesProxy } from './movies-proxy.ts';
+import type { Feed } from './live/feed.ts';
+import { livePage } from './live/page.ts';
+import type { Traffic } from './live/traffic.ts';
+import { isMoviesTarget, moviesProxy } from './movies-proxy.ts';
 import type { PublishOrder } from './publisher.ts';
 import { rateLimit } from './rate-limit.ts';
 import { referenceRouter } from './reference.ts';
 import { tracing } from './tracing.ts';
+
+const BILLING = /^\/api\/billing(?=[/?]|$)/;
 
 export interface AppParts {
   log: Logger;
   inventory: Dispatcher;
   publish: PublishOrder;
   health: Health;
-  config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins'>;
+  traffic: Traffic;
+  feed: Feed;
+  config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;
 }
 
-export function createApp({ log, inventory, publish, health, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, traffic, feed, config }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
+  const page = livePage(feed, config.livePage);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
   app.use(probes.routes()); // before the access log and the limits: those who probe are no clients
   app.use(tracing());
-  app.use(accessLog(log));
+  app.use(accessLog(log, noteTraffic(traffic)));
   app.use(problems(log));
+  app.use(page.routes()); // before what lets other origins read, and what limits clients: it has limits of its own
   app.use(cors(config.corsOrigins)); // before what refuses: a page may read that too
   app.use(rateLimit(config.rateLimit));
   app.use(admission(limits.requestsInFlight));
@@ -51,6 +60,15 @@ export function createApp({ log, inventory, publish, health, config }: AppParts)
     return next();
   });
   app.use(probes.allowedMethods());
+  app.use(page.allowedMethods());
   for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
+}
+
+/** Films and orders by what was asked for, whatever the answer. */
+function noteTraffic(traffic: Traffic): Note {
+  return ({ req, res }, status, milliseconds) => {
+    const flow = isMoviesTarget(req.url!) ? 'films' : BILLING.test(req.url!) ? 'orders' : undefined;
+    if (flow) traffic.note(flow, milliseconds, status < 400 ? undefined : (problemOf(res) ?? String(status)));
+  };
 }

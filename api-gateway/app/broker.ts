@@ -42,6 +42,11 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
     return this.#channel;
   }
 
+  /** The connection that stands, for channels beside that of the orders. */
+  get connection(): BrokerConnection | undefined {
+    return this.#connection?.lost.aborted ? undefined : this.#connection;
+  }
+
   get obstacle(): Obstacle | undefined {
     if (this.#blocked) return 'blocked';
     return this.#channel ? undefined : this.#obstacle;

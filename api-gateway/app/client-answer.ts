@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
+import { noteProblem, PROBLEM_TYPE, problemBody } from '@crud-master/plumbing/problem';
 import { besideOwn, type RawFields, responseHeaders } from './forwarded-headers.ts';
 import type { InventoryProblem } from './inventory-problems.ts';
 import type { Trace } from './tracing.ts';
@@ -29,6 +29,7 @@ export function beginAnswer({ req, res, trace }: Client, status: number, reason:
 /** The whole answer, as problem details. Nothing may have been sent before. */
 export function answerProblem({ req, res, trace }: Client, { status, kind, detail }: InventoryProblem): void {
   const body = problemBody(status, { kind, detail });
+  noteProblem(res, kind);
   res.sendDate = true;
   res.writeHead(status, {
     ...(status === 503 && { 'Retry-After': '1' }),

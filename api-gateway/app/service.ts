@@ -9,6 +9,7 @@ import { loadConfig } from './config.ts';
 import { gatewayHealth } from './health.ts';
 import { createGatewayServer } from './http-server.ts';
 import { inventoryPool } from './inventory.ts';
+import { createLive } from './live/live.ts';
 import { Publisher } from './publisher.ts';
 
 /** Milliseconds that the start waits for the broker before it goes on without. */
@@ -25,7 +26,8 @@ export const run = (environment: Environment) =>
     const publisher = new Publisher(link, config.broker, log);
 
     const health = gatewayHealth(inventory, publisher);
-    const app = createApp({ log, inventory, publish: publisher.publish, health, config });
+    const { traffic, feed } = createLive({ health, link, log, config });
+    const app = createApp({ log, inventory, publish: publisher.publish, health, traffic, feed, config });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');
@@ -36,6 +38,7 @@ export const run = (environment: Environment) =>
     return {
       log,
       async close() {
+        feed.close();
         await server.close();
         await publisher.close();
         await inventory.close();

@@ -5,6 +5,7 @@ import { loadConfig } from '../../app/config.ts';
 import { gatewayHealth } from '../../app/health.ts';
 import { createGatewayServer } from '../../app/http-server.ts';
 import { inventoryPool } from '../../app/inventory.ts';
+import { createLive } from '../../app/live/live.ts';
 import type { Publisher, PublishOrder } from '../../app/publisher.ts';
 
 export interface TestGateway {
@@ -30,19 +31,23 @@ export async function startGateway(
     RABBITMQ_GATEWAY_USER: 'x',
     RABBITMQ_GATEWAY_PASSWORD: 'x',
     BILLING_QUEUE: 'x',
+    BILLING_DEAD_LETTER_QUEUE: 'x',
     LOG_LEVEL: 'silent',
     ...settings,
   };
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
-  const app = createApp({ log, inventory, publish, health: gatewayHealth(inventory, broker), config });
+  const health = gatewayHealth(inventory, broker);
+  const live = createLive({ health, link: { connection: undefined }, log, config });
+  const app = createApp({ log, inventory, publish, health, ...live, config });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {
     port: address!.port,
     server,
     async close() {
+      live.feed.close();
       await server.destroy();
       await inventory.destroy();
     },

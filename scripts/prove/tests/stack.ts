@@ -13,7 +13,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   if (process.env.GATEWAY_URL) return undefined;
   const { services, release } = await share();
   const { env } = await createTestVhost(services); // the integration tests look into the queues of the other
-  const children = ['inventory-app', 'billing-app', 'api-gateway'].map((app) => start(app, env));
+  const children = ['inventory-app', 'billing-app', 'api-gateway'].map((app) => startService(app, env));
   const teardown = async () => {
     await Promise.all(children.map((child) => child.pid && endProcess(child.pid, 'SIGTERM', 30_000)));
     await release();
@@ -27,7 +27,8 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   return teardown;
 }
 
-function start(app: string, env: Record<string, string>): ChildProcess {
+/** A service as a child of this process, whose errors are seen. */
+export function startService(app: string, env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, ['--disable-warning=DEP0060', 'server.ts'], {
     cwd: join(checkout, app),
     env: { ...process.env, ...env, LOG_LEVEL: 'error' },

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { METHODS } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { problem } from '@crud-master/plumbing/problem';
+import Router from '@koa/router';
+import type { Middleware } from 'koa';
+import { flowRows, instanceText, partRows, queueItems, refusalItems, summaryOf } from '../../page/words.js';
+import { Assets } from '../assets.ts';
+import { type Audience, isFromElsewhere, maySee } from './access.ts';
+import { type Feed, MOST_VIEWERS } from './feed.ts';
+import type { LiveState } from './state.ts';
+
+const PAGE = new URL('../../page/', import.meta.url);
+
+/** Milliseconds that the first page waits for what is now: a frozen broker must not keep it. */
+const FIRST_LOOK = 150;
+
+/** The page loads its own files and listens to this gateway; nobody may embed it. */
+const GUARD = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+  'X-Frame-Options': 'DENY',
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+};
+
+const uplot = (name: string) => join(dirname(createRequire(import.meta.url).resolve('uplot')), name);
+
+const SCRIPT = 'text/javascript; charset=utf-8';
+const STYLE = 'text/css; charset=utf-8';
+
+const assets = () =>
+  new Assets({
+    ...Object.fromEntries(
+      ['live.js', 'picture.js', 'charts.js', 'forms.js', 'words.js'].map((name) => [
+        name,
+        { path: new URL(name, PAGE), type: SCRIPT },
+      ]),
+    ),
+    'live.css': { path: new URL('live.css', PAGE), type: STYLE },
+    'icon.svg': { path: new URL('icon.svg', PAGE), type: 'image/svg+xml' },
+    'uplot.js': { path: uplot('uPlot.esm.js'), type: SCRIPT },
+    'uplot.css': { path: uplot('uPlot.min.css'), type: STYLE },
+  });
+
+/** `GET /`, its files, and what it listens to. For who may not see it there is nothing. */
+export function livePage(feed: Feed, audience: Audience): Router {
+  const files = assets();
+  const router = new Router({ sensitive: true, methods: METHODS });
+  const forAudience: Middleware = (ctx, next) => {
+    if (maySee(audience, ctx.req)) return next();
+    throw problem(404, { detail: `There is nothing at ${ctx.path}.` });
+  };
+
+  router.get('/', forAudience, async (ctx) => {
+    const state = await Promise.race([feed.look(), sleep(FIRST_LOOK, undefined, { ref: false })]);
+    ctx.set(GUARD);
+    ctx.type = 'html';
+    ctx.body = fill(await readFile(new URL('index.html', PAGE), 'utf8'), state ?? feed.last);
+  });
+
+  router.get('/live/events', forAudience, (ctx) => {
+    if (isFromElsewhere(ctx.req)) throw problem(403, { detail: 'Pages of other sites may not listen here.' });
+    if (feed.viewers >= MOST_VIEWERS)
+      throw problem(503, {
+        kind: 'overloaded',
+        detail: 'Too many look at the live page. Try again later.',
+        headers: { 'Retry-After': '5' },
+      });
+    ctx.respond = false;
+    ctx.res.writeHead(200, { ...GUARD, 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
+    if (ctx.method === 'HEAD') ctx.res.end();
+    else feed.join(ctx.res);
+  });
+
+  router.get('/live/:file', forAudience, async (ctx, next) => {
+    if (!(await files.answer(ctx, ctx.params.file!))) return next();
+    ctx.set('Cross-Origin-Resource-Policy', 'same-origin');
+  });
+
+  return router;
+}
+
+/** The page with what is known, so that it says something before, and without, its scripts. */
+function fill(template: string, state: LiveState | undefined): string {
+  const table = (rows: (string | { text: string; kind?: string })[][]) =>
+    rows.map(([head, ...cells]) => `<tr><th scope="row">${html(head as string)}</th>${cells.map(cell).join('')}</tr>`).join('');
+  const list = (items: string[][]) => items.map(([term, value]) => `<dt>${html(term!)}</dt><dd>${html(value!)}</dd>`).join('');
+  const values: Record<string, string> = state
+    ? {
+        summary: html(summaryOf(state)),
+        parts: table(partRows(state)),
+        flows: table(flowRows(state)),
+        queue: list(queueItems(state)),
+        refusals: list(refusalItems(state)),
+        instance: html(instanceText(state)),
+      }
+    : { summary: 'Looking …' };
+  return template.replace(/\{\{(\w+)\}\}/g, (_all, name: string) => values[name] ?? '');
+}
+
+const cell = (value: string | { text: string; kind?: string }) =>
+  typeof value === 'string' ? `<td>${html(value)}</td>` : `<td class="${value.kind ?? ''}">${html(value.text)}</td>`;
+
+const html = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -1,0 +1,111 @@
+import type { Health, PartState } from '@crud-master/plumbing/health';
+import type { QueueCount, QueueWatch } from './queue-watch.ts';
+import type { Summary, Traffic } from './traffic.ts';
+
+/** What everybody who looks gets to see: no address, no name of a user, no version. */
+export interface LiveState {
+  /** When it was looked, in UTC. */
+  at: string;
+  parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', PartState>;
+  films: Summary;
+  orders: Summary;
+  /** Requests that were refused since the start, by kind of problem, or by status where inventory refused. */
+  refusals: Record<string, number>;
+  queue: QueueCount | null;
+  deadLetters: number | null;
+  /** Seconds that the oldest order in the queue has waited at least; null where it is not known. */
+  oldestWait: number | null;
+  /** Which of how many gateway processes this is: flows are its own. */
+  instance: { number: number; of: number };
+}
+
+export interface Sources {
+  health: Health;
+  queues: QueueWatch;
+  traffic: Traffic;
+  billingQueue: string;
+  deadLetterQueue: string;
+  instances: number;
+}
+
+/** Milliseconds that the broker may take to say how long its queues are. */
+const PATIENCE = 1000;
+
+/** Looks at everything once, and never for longer than health checks and the broker may take: about a second. */
+export class Sampler {
+  readonly #sources: Sources;
+  readonly #since = new Map<string, PartState>();
+  /** Since when the queue has not been empty. */
+  #filledSince: number | undefined;
+
+  constructor(sources: Sources) {
+    this.#sources = sources;
+  }
+
+  async look(): Promise<LiveState> {
+    const { health, queues, traffic, billingQueue, deadLetterQueue, instances } = this.#sources;
+    const [report, queue, dead] = await Promise.all([
+      health.ready(),
+      within(queues.count(billingQueue)),
+      within(queues.count(deadLetterQueue)),
+    ]);
+    const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
+    const orders = traffic.summary('orders');
+    return {
+      at: new Date().toISOString(),
+      parts: {
+        gateway: health.alive().parts.process!,
+        ...this.#filmParts(inventory),
+        broker,
+        billing: this.#billing(broker, queue),
+      },
+      films: traffic.summary('films'),
+      orders,
+      refusals: traffic.refusals(),
+      queue,
+      deadLetters: dead?.messages ?? null,
+      oldestWait: this.#oldestWait(queue),
+      instance: { number: Number(process.env.NODE_APP_INSTANCE ?? 0) + 1, of: instances },
+    };
+  }
+
+  /** Inventory that says that its database is away is itself up. */
+  #filmParts(inventory: PartState): Pick<LiveState['parts'], 'inventory' | 'movies_db'> {
+    const reason = /^its database (.*)/.exec(inventory.reason ?? '')?.[1];
+    if (reason === undefined) {
+      const database =
+        inventory.state === 'up' ? this.#seen('movies_db') : this.#seen('movies_db', 'is not seen from here without inventory');
+      return { inventory: this.#seen('inventory', inventory.reason), movies_db: database };
+    }
+    return { inventory: this.#seen('inventory'), movies_db: this.#seen('movies_db', reason) };
+  }
+
+  #billing(broker: PartState, queue: QueueCount | null): PartState {
+    if (broker.state === 'down' || !queue) return this.#seen('billing', 'is not seen from here without the broker');
+    return this.#seen('billing', queue.consumers > 0 ? undefined : 'nobody consumes: billing_app is stopped');
+  }
+
+  #oldestWait(queue: QueueCount | null): number | null {
+    if (!queue) return null;
+    if (queue.messages === 0 || queue.consumers > 0) this.#filledSince = undefined;
+    else this.#filledSince ??= performance.now();
+    return this.#filledSince === undefined ? null : Math.round((performance.now() - this.#filledSince) / 1000);
+  }
+
+  #seen(name: string, reason?: string): PartState {
+    const state = reason === undefined ? 'up' : 'down';
+    const before = this.#since.get(name);
+    const since = before?.state === state ? before.since : new Date().toISOString();
+    const now: PartState = { state, since, ...(reason !== undefined && { reason }) };
+    this.#since.set(name, now);
+    return now;
+  }
+}
+
+function within(count: Promise<QueueCount>): Promise<QueueCount | null> {
+  let clock: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    clock = setTimeout(resolve, PATIENCE, null);
+  });
+  return Promise.race([count.catch(() => null), late]).finally(() => clearTimeout(clock));
+}

@@ -1,0 +1,102 @@
+/** What the gateway serves, apart from probes and pages. */
+export type Flow = 'films' | 'orders';
+
+/** Seconds that are remembered one by one. */
+export const SECONDS = 900;
+/** Seconds over which latencies are summed up. */
+const RECENT = 10;
+/** Of latencies: each is larger than the one before by the fourth root of two, from 0.1 ms to 5.5 s. */
+const BUCKETS = 64;
+const LEAST = 0.1;
+/** Kinds of refusals that are told apart: all that there are, and room for more. */
+const KINDS = 40;
+
+export interface Summary {
+  /** In the last whole second. */
+  perSecond: number;
+  /** Milliseconds, of the last ten seconds; null when there was nothing. */
+  p50: number | null;
+  p99: number | null;
+}
+
+class Counter {
+  /** By second, in a ring. */
+  readonly counts = new Uint32Array(SECONDS);
+  readonly #latencies = Array.from({ length: RECENT + 1 }, () => new Uint32Array(BUCKETS));
+
+  note(second: number, ms: number): void {
+    this.counts[second % SECONDS]!++;
+    const bucket = Math.round(4 * Math.log2(ms / LEAST));
+    this.#latencies[second % (RECENT + 1)]![bucket < 0 ? 0 : bucket < BUCKETS ? bucket : BUCKETS - 1]!++;
+  }
+
+  forget(second: number): void {
+    this.counts[second % SECONDS] = 0;
+    this.#latencies[second % (RECENT + 1)]!.fill(0);
+  }
+
+  summary(second: number): Summary {
+    const sums = new Uint32Array(BUCKETS);
+    for (const latencies of this.#latencies) for (let i = 0; i < BUCKETS; i++) sums[i]! += latencies[i]!;
+    const all = sums.reduce((sum, count) => sum + count, 0);
+    const percentile = (share: number): number | null => {
+      const wanted = all * share;
+      for (let bucket = 0, seen = 0; bucket < BUCKETS; bucket++) {
+        seen += sums[bucket]!;
+        if (seen > 0 && seen >= wanted) return Math.round(LEAST * 2 ** (bucket / 4) * 10) / 10;
+      }
+      return null;
+    };
+    return { perSecond: this.counts[(second + SECONDS - 1) % SECONDS]!, p50: percentile(0.5), p99: percentile(0.99) };
+  }
+}
+
+/** Counts what this process answers: some ten additions for a request, and memory that does not grow. */
+export class Traffic {
+  readonly #counters: Record<Flow, Counter> = { films: new Counter(), orders: new Counter() };
+  readonly #refusals = new Map<string, number>();
+  #second: number;
+  readonly #now: () => number;
+
+  /** `now` gives seconds that never go back. */
+  constructor(now: () => number = () => performance.now() / 1000) {
+    this.#now = now;
+    this.#second = this.#advance(SECONDS + Math.floor(now()));
+  }
+
+  /** An answer that took so many milliseconds; `refusal` says why it was none. */
+  note(flow: Flow, ms: number, refusal?: string): void {
+    this.#advance();
+    this.#counters[flow].note(this.#second, ms);
+    if (refusal === undefined) return;
+    const kind = this.#refusals.has(refusal) || this.#refusals.size < KINDS ? refusal : 'other';
+    this.#refusals.set(kind, (this.#refusals.get(kind) ?? 0) + 1);
+  }
+
+  summary(flow: Flow): Summary {
+    this.#advance();
+    return this.#counters[flow].summary(this.#second);
+  }
+
+  /** The last so many whole seconds, the oldest first. */
+  history(flow: Flow, seconds: number): number[] {
+    this.#advance();
+    const { counts } = this.#counters[flow];
+    return Array.from({ length: seconds }, (_, i) => counts[(this.#second - seconds + i + SECONDS) % SECONDS]!);
+  }
+
+  /** By kind, since the start. */
+  refusals(): Record<string, number> {
+    return Object.fromEntries(this.#refusals);
+  }
+
+  /** Makes room for each second that has begun since. */
+  #advance(second = SECONDS + Math.floor(this.#now())): number {
+    if (second === this.#second) return second;
+    const last = Math.max(this.#second ?? 0, second - SECONDS);
+    for (let passed = last + 1; passed <= second; passed++)
+      for (const counter of Object.values(this.#counters)) counter.forget(passed);
+    this.#second = second;
+    return second;
+  }
+}

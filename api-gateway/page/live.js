@@ -1,0 +1,69 @@
+import { createCharts } from './charts.js';
+import { createForms } from './forms.js';
+import { createPicture } from './picture.js';
+import { flowRows, partRows, queueItems, refusalItems, summaryOf } from './words.js';
+
+const $ = (id) => document.getElementById(id);
+
+for (const section of document.querySelectorAll('.needs-script')) section.hidden = false;
+const draw = createPicture($('picture'));
+const charts = createCharts({ rates: $('rates'), depth: $('depth'), minutes: $('minutes') });
+createForms();
+
+/** Writes only what has changed, so that a screen reader hears of changes alone. */
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fillTable(body, rows) {
+  rows.forEach(([head, ...cells], i) => {
+    const row = body.rows[i] ?? body.insertRow();
+    if (!row.cells[0]) {
+      const th = document.createElement('th');
+      th.scope = 'row';
+      row.append(th);
+    }
+    put(row.cells[0], head);
+    cells.forEach((cell, j) => {
+      const { text, kind = '' } = typeof cell === 'string' ? { text: cell } : cell;
+      const td = row.cells[j + 1] ?? row.insertCell();
+      put(td, text);
+      if (td.className !== kind) td.className = kind;
+    });
+  });
+}
+
+function fillList(list, items) {
+  const text = items.map(([term, value]) => `${term}\n${value}`).join('\n');
+  if (list.dataset.text === text) return;
+  list.dataset.text = text;
+  list.replaceChildren(
+    ...items.flatMap(([term, value]) => {
+      const [dt, dd] = [document.createElement('dt'), document.createElement('dd')];
+      [dt.textContent, dd.textContent] = [term, value];
+      return [dt, dd];
+    }),
+  );
+}
+
+function show(live) {
+  put($('summary'), summaryOf(live));
+  fillTable($('parts'), partRows(live));
+  fillTable($('flows'), flowRows(live));
+  fillList($('queue'), queueItems(live));
+  fillList($('refusals'), refusalItems(live));
+  draw(live);
+}
+
+let last = 0;
+const events = new EventSource('/live/events');
+events.addEventListener('history', (event) => charts.begin(JSON.parse(event.data)));
+events.addEventListener('state', (event) => {
+  last = Date.now();
+  const live = JSON.parse(event.data);
+  show(live);
+  charts.add(live);
+});
+setInterval(() => {
+  if (last && Date.now() - last > 3000) put($('summary'), 'The gateway does not answer: what stands here is old.');
+}, 500);
