@@ -1,4 +1,6 @@
-// npm run sql -- DATABASE 'STATEMENT': runs one statement in a database of the stack, as the role that owns it
+// npm run sql -- [DATABASE ['STATEMENT']]: runs one statement in a database of the stack, as the role that owns it; without one opens psql there
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import pg from 'pg';
 import { databases } from '../run/servers/migrations.ts';
 import { savedEnvironment } from '../run/stack/environment.ts';
@@ -10,12 +12,13 @@ import { textTable } from '../run/terminal/table.ts';
 await runCommand(async () => {
   const environment = savedEnvironment(localHome());
   if (!environment) throw new Failure('The local stack was never started: npm start starts it.');
-  const [database, statement] = process.argv.slice(2);
   const names = databases.map(({ prefix }) => environment[`${prefix}_NAME`]!);
+  const [database = names[0]!, statement] = process.argv.slice(2);
   const owner = databases.find(({ prefix }) => environment[`${prefix}_NAME`] === database);
-  if (!owner || !statement) throw new Failure(`Usage: npm run sql -- ${names.join('|')} 'TABLE …'`);
+  if (!owner) throw new Failure(`Usage: npm run sql -- ${names.join('|')} ['TABLE …']`);
 
   const [host, port, user, password] = ['HOST', 'PORT', 'USER', 'PASSWORD'].map((part) => environment[`${owner.prefix}_${part}`]);
+  if (!statement) return openPsql({ PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password, PGDATABASE: database });
   const client = new pg.Client({ host, port: Number(port), user, password, database, connectionTimeoutMillis: 3000 });
   client.on('error', () => {}); // the query in hand reports it
   try {
@@ -32,3 +35,14 @@ await runCommand(async () => {
     await client.end().catch(() => {});
   }
 });
+
+/** Resolves with its exit status. */
+async function openPsql(connection: Record<string, string | undefined>): Promise<number> {
+  const child = spawn('psql', [], { stdio: 'inherit', env: { ...process.env, ...connection } });
+  process.on('SIGINT', () => {}); // psql's: it ends a query, not the session
+  const [ended] = await Promise.race([once(child, 'close'), once(child, 'error')]);
+  if (typeof ended !== 'object' || ended === null) return ended ?? 1;
+  throw new Failure(
+    "psql is not installed here (Debian: apt-get install postgresql-client). One statement works without it: npm run sql -- movies_db 'TABLE movies LIMIT 3'",
+  );
+}

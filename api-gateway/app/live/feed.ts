@@ -26,16 +26,17 @@ export class Feed {
   readonly #sampler: Sampler;
   readonly #traffic: Traffic;
   readonly #log: Logger;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   #looking: Promise<LiveState> | undefined;
   #last: LiveState | undefined;
   #ticks = 0;
 
-  constructor(sampler: Sampler, traffic: Traffic, log: Logger) {
+  /** One that is `off` looks at nothing. */
+  constructor(sampler: Sampler, traffic: Traffic, log: Logger, isOff: boolean) {
     this.#sampler = sampler;
     this.#traffic = traffic;
     this.#log = log;
-    this.#timer = setInterval(() => this.#tick(), PERIOD).unref();
+    if (!isOff) this.#timer = setInterval(() => this.#tick(), PERIOD).unref();
   }
 
   /** As it was when somebody last looked. */

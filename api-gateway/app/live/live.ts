@@ -11,7 +11,7 @@ interface Parts {
   health: Health;
   link: Pick<BrokerLink, 'connection'>;
   log: Logger;
-  config: Pick<Config, 'broker' | 'instances'>;
+  config: Pick<Config, 'broker' | 'instances' | 'livePage'>;
 }
 
 /** What the live page shows, and what counts for it. */
@@ -25,5 +25,5 @@ export function createLive({ health, link, log, config }: Parts): { traffic: Tra
     deadLetterQueue: config.broker.deadLetterQueue,
     instances: config.instances,
   });
-  return { traffic, feed: new Feed(sampler, traffic, log) };
+  return { traffic, feed: new Feed(sampler, traffic, log, config.livePage === 'off') };
 }

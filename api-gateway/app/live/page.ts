@@ -31,6 +31,8 @@ const GUARD = {
 
 const uplot = (name: string) => join(dirname(createRequire(import.meta.url).resolve('uplot')), name);
 
+const ELSEWHERE = 'Pages of other sites may not look here.';
+
 const SCRIPT = 'text/javascript; charset=utf-8';
 const STYLE = 'text/css; charset=utf-8';
 
@@ -65,7 +67,7 @@ export function livePage(feed: Feed, audience: Audience): Router {
   });
 
   router.get('/live/events', forAudience, (ctx) => {
-    if (isFromElsewhere(ctx.req)) throw problem(403, { detail: 'Pages of other sites may not listen here.' });
+    if (isFromElsewhere(ctx.req)) throw problem(403, { detail: ELSEWHERE });
     if (feed.viewers >= MOST_VIEWERS)
       throw problem(503, {
         kind: 'overloaded',
@@ -76,6 +78,12 @@ export function livePage(feed: Feed, audience: Audience): Router {
     ctx.res.writeHead(200, { ...GUARD, 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
     if (ctx.method === 'HEAD') ctx.res.end();
     else feed.join(ctx.res);
+  });
+
+  router.get('/live/state', forAudience, async (ctx) => {
+    if (isFromElsewhere(ctx.req)) throw problem(403, { detail: ELSEWHERE });
+    ctx.set(GUARD);
+    ctx.body = await feed.look();
   });
 
   router.get('/live/:file', forAudience, async (ctx, next) => {

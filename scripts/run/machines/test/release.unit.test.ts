@@ -74,7 +74,7 @@ function copied(release: string[]): string[] {
 }
 
 const sources = (folder: string) =>
-  globSync(`${folder}/**/*.{ts,mts,mjs}`, { cwd: root }).filter((file) => !/\/(test|generated)\//.test(file));
+  globSync(`${folder}/**/*.{ts,mts,mjs,js}`, { cwd: root }).filter((file) => !/\/(test|generated)\//.test(file));
 
 /** What a file needs when it runs: types are gone by then. */
 function imports(file: string): string[] {

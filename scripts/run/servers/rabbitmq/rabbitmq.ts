@@ -110,6 +110,16 @@ async function joinRunning(
   return broker;
 }
 
+/** How `rabbitmqctl` is called for the broker of that home, for somebody at a terminal; undefined when it does not run. */
+export async function controlProgram(
+  home: string,
+): Promise<{ program: string; env: NodeJS.ProcessEnv; cwd: string } | undefined> {
+  const record = readRecord(home);
+  if (!record || !isBroker(record.pid, home)) return undefined;
+  const installation = await findRabbitmq();
+  return { program: join(installation.scripts, 'rabbitmqctl'), env: nodeEnvironment(home, record, installation), cwd: checkout };
+}
+
 function createHandle(home: string, record: BrokerRecord, environment: Environment, installation: RabbitmqInstallation): Broker {
   const control = async (...args: string[]) => {
     const options = { cwd: checkout, env: nodeEnvironment(home, record, installation) };
