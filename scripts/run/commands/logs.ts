@@ -1,15 +1,89 @@
-// npm run logs [-- APP] [--lines N] [--nostream]: the services' logs, followed on a terminal
-
-import { showLogs } from '../servers/pm2/apps.ts';
-import { findDaemon } from '../servers/pm2/daemon.ts';
+// npm run logs [-- [--service NAME] [--level LEVEL] [--since 10m] [--trace ID] [--lines N] [--follow]]: the services' logs
+//
+//     --service  api_gateway, inventory_app or billing_app; several times for several. All without it
+//     --level    warn: only warnings and worse
+//     --since    30s, 10m, 2h, 1d, or a time such as 2026-11-26T12:00
+//     --trace    only what names that trace, request or message: the way of one order, in the order of time
+//     --lines    so many of the newest (50; with --since or --trace all)
+//     --follow   goes on until Ctrl-C. For people on a terminal, one JSON object a line elsewhere
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { linesAdded, linesBackwards } from '../logs/log-files.ts';
+import { isWanted, type Line, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
+import { services } from '../stack/services.ts';
 import { runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
+
+/** Lines that are kept at most while the log is searched. */
+const MOST = 100_000;
+const NEWEST = 50;
 
 await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
-  if (findDaemon(home) === undefined) throw new Failure('Nothing is running: npm start starts it.');
-  const args = process.argv.slice(2);
-  return showLogs(home, ['--raw', ...args, ...(process.stdout.isTTY || args.includes('--nostream') ? [] : ['--nostream'])]);
+  const { names, wanted, lines, follow } = readArguments();
+  const files = names.flatMap((name) =>
+    ['out', 'error'].map((kind) => join(home, 'pm2', 'logs', `${name.replaceAll('_', '-')}-${kind}.log`)),
+  );
+
+  const found = (await Promise.all(files.map((file) => newest(file, wanted, lines)))).flat();
+  if (!follow && found.length === 0) throw new Failure('There is nothing of that in the logs.');
+  found.sort((a, b) => a.time - b.time); // stable: lines of one moment stay as they were
+  const isTerminal = process.stdout.isTTY === true;
+  const hasColors = isTerminal && !process.env.NO_COLOR;
+  const show = (line: Line) => process.stdout.write(`${isTerminal ? readable(line, hasColors) : line.text}\n`);
+  for (const line of found.slice(-lines)) show(line);
+  if (!follow) return 0;
+
+  const end = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
+  process.stdout.once('error', () => end.abort()); // its reader has left
+  await Promise.all(
+    files.map(async (file) => {
+      for await (const text of linesAdded(file, end.signal)) {
+        const line = parseLine(text);
+        if (isWanted(line, wanted)) show(line);
+      }
+    }),
+  );
+  return 0;
 });
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      service: { type: 'string', multiple: true, default: [] },
+      level: { type: 'string' },
+      since: { type: 'string' },
+      trace: { type: 'string' },
+      lines: { type: 'string' },
+      follow: { type: 'boolean', short: 'f', default: false },
+    },
+  });
+  const known: string[] = services.map(({ name }) => name);
+  const asked = [...values.service, ...positionals];
+  const unknown = asked.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Failure(`There is no service ${unknown}: --service takes ${known.join(', ')}.`);
+  const wanted: Wanted = { level: readLevel(values.level), since: readSince(values.since), trace: values.trace };
+  const all = values.since !== undefined || values.trace !== undefined;
+  const lines = values.lines === undefined ? (all ? MOST : NEWEST) : Number(values.lines);
+  if (!(Number.isInteger(lines) && lines >= 1 && lines <= MOST)) throw new Failure(`--lines takes a number from 1 to ${MOST}.`);
+  return { names: asked.length > 0 ? asked : known, wanted, lines, follow: values.follow };
+}
+
+/** The newest lines of a file that are wanted, the oldest first. Of a log without an end no more is read than these need. */
+async function newest(file: string, wanted: Wanted, most: number): Promise<Line[]> {
+  const found: Line[] = [];
+  let time = 0;
+  for await (const text of linesBackwards(file)) {
+    const line = parseLine(text);
+    if (wanted.since !== undefined && line.time > 0 && line.time < wanted.since) break;
+    // Text without a time belongs to what was said after it.
+    time = line.time || time;
+    if (isWanted(line, wanted)) found.push({ ...line, time });
+    if (found.length >= most) break;
+  }
+  return found.reverse();
+}

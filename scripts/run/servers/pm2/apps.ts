@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from '../../checkout.mjs';
 import { isAlive } from '../process.ts';
-import { findDaemon, pm2, pm2Environment, program } from './daemon.ts';
+import { findDaemon, pm2 } from './daemon.ts';
 
 export interface App {
   /** Of the process, in PM2's commands. */
@@ -106,17 +105,4 @@ export async function restartApp(home: string, name: string): Promise<void> {
 export async function deleteApp(home: string, name: string): Promise<void> {
   const known = await listApps(home);
   if (known.some((app) => app.name === name)) await pm2(home, ['delete', name, '--silent']);
-}
-
-/** PM2's own view of the logs, on this terminal. Resolves with its exit status. */
-export function showLogs(home: string, args: string[]): Promise<number> {
-  const child = spawn(process.execPath, [program, 'logs', ...args], {
-    cwd: checkout,
-    // PM2 ends in a stack trace when its reader leaves: through us, it does not learn of it.
-    stdio: ['inherit', process.stdout.isTTY ? 'inherit' : 'pipe', 'inherit'],
-    env: pm2Environment(home),
-  });
-  child.stdout?.pipe(process.stdout);
-  process.stdout.once('error', () => child.kill());
-  return new Promise((resolve) => child.on('close', (status) => resolve(status ?? 0)));
 }

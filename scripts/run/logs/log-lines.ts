@@ -1,0 +1,75 @@
+import { Failure } from '../terminal/failure.mjs';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+export interface Wanted {
+  /** The least level. */
+  level?: string;
+  /** Milliseconds since 1970. */
+  since?: number;
+  /** Part of the line: a trace, a request or a message id. */
+  trace?: string;
+}
+
+/** A line that is not JSON (what Node or PM2 say when a service cannot start) has no time. */
+export interface Line {
+  text: string;
+  time: number;
+  fields: Record<string, unknown> | undefined;
+}
+
+export function parseLine(text: string): Line {
+  try {
+    const fields = JSON.parse(text) as Record<string, unknown>;
+    if (typeof fields === 'object' && fields !== null) return { text, time: Date.parse(String(fields.time)) || 0, fields };
+  } catch {
+    // plain text
+  }
+  return { text, time: 0, fields: undefined };
+}
+
+export function isWanted({ text, time, fields }: Line, { level, since, trace }: Wanted): boolean {
+  if (trace !== undefined && !text.includes(trace)) return false;
+  if (since !== undefined && time > 0 && time < since) return false;
+  return level === undefined || !fields || LEVELS.indexOf(String(fields.level)) >= LEVELS.indexOf(level);
+}
+
+export function readLevel(level: string | undefined): string | undefined {
+  if (level === undefined || LEVELS.includes(level)) return level;
+  throw new Failure(`--level takes one of: ${LEVELS.join(', ')}.`);
+}
+
+const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `10m` ago, or a time such as 2026-11-26T12:00. */
+export function readSince(text: string | undefined, now = Date.now()): number | undefined {
+  if (text === undefined) return undefined;
+  const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
+  const since = number ? now - Number(number) * UNITS[unit!]! : Date.parse(text);
+  if (Number.isNaN(since))
+    throw new Failure(`--since takes 30s, 10m, 2h, 1d, or a time such as 2026-11-26T12:00. It is "${text}".`);
+  return since;
+}
+
+const COLORS: Record<string, string> = { warn: '\x1b[33m', error: '\x1b[31m', fatal: '\x1b[31;1m' };
+const RESET = '\x1b[0m';
+
+/** For people: time, service, level, what happened, and the rest as `name=value`. */
+export function readable({ text, fields }: Line, hasColors: boolean): string {
+  if (!fields) return text;
+  const { time, level, service, instance, msg, method, path, status, ms, ...rest } = fields;
+  const at = new Date(String(time)).toLocaleTimeString('en-GB', { hour12: false });
+  const request = method ? `${method} ${path} ${status} ${ms} ms` : '';
+  const others = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  );
+  const who = instance === undefined ? String(service) : `${service} ${instance}`;
+  const line = [at, who.padEnd(13), String(level).padEnd(5), msg ?? request, ...others].join(' ').trimEnd();
+  const color = hasColors ? COLORS[String(level)] : undefined;
+  // A client names paths and ids: nothing of theirs may move the cursor.
+  const safe = line.replace(
+    /[\x00-\x1f\x7f-\x9f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return color ? `${color}${safe}${RESET}` : safe;
+}

@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import { isWanted, parseLine, readable, readLevel, readSince } from '../log-lines.ts';
+
+const TEXT = '{"level":"warn","time":"2026-11-26T12:00:00.000Z","service":"api_gateway","request_id":"abc","msg":"broker lost"}';
+
+describe('a line', () => {
+  test('is wanted by its level, its time and what it names', () => {
+    const line = parseLine(TEXT);
+    expect(isWanted(line, {})).toBe(true);
+    expect(isWanted(line, { level: 'warn', since: Date.parse('2026-11-26T12:00:00Z'), trace: 'abc' })).toBe(true);
+    expect(isWanted(line, { level: 'error' })).toBe(false);
+    expect(isWanted(line, { since: Date.parse('2026-11-26T12:00:01Z') })).toBe(false);
+    expect(isWanted(line, { trace: 'abd' })).toBe(false);
+  });
+
+  test('of plain text is wanted whatever the level: it is what Node says when nothing works', () => {
+    expect(isWanted(parseLine('SyntaxError: no'), { level: 'fatal' })).toBe(true);
+  });
+
+  test('is readable, and nothing in it moves the cursor', () => {
+    expect(readable(parseLine(TEXT), false)).toMatch(/^\d\d:\d\d:\d\d api_gateway {3}warn {2}broker lost request_id=abc$/);
+    expect(readable(parseLine(TEXT), true)).toMatch(/^\x1b\[33m.*\x1b\[0m$/);
+    const request = parseLine(
+      '{"level":"info","time":"2026-11-26T12:00:00Z","service":"x","method":"GET","path":"/\\u001b[2J","status":200,"ms":1.5}',
+    );
+    expect(readable(request, false)).toMatch(/GET \/\\x1b\[2J 200 1.5 ms$/);
+  });
+});
+
+test.each([
+  ['90s', 90],
+  ['10m', 600],
+  ['2h', 7200],
+  ['1d', 86_400],
+])('--since %s is %s seconds ago', (text, seconds) => {
+  expect(readSince(text, 1e12)).toBe(1e12 - seconds * 1000);
+});
+
+test('--since takes a time, and nothing else', () => {
+  expect(readSince('2026-11-26T12:00:00Z')).toBe(Date.parse('2026-11-26T12:00:00Z'));
+  expect(() => readSince('yesterday')).toThrow(/^--since takes 30s.*"yesterday"/);
+  expect(() => readLevel('loud')).toThrow(/^--level takes one of: trace/);
+});
