@@ -9,6 +9,7 @@ import { startService } from '../../scripts/prove/tests/stack.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 if (!existsSync(CHROMIUM))
@@ -23,6 +24,8 @@ const pictures = process.env.SCREENSHOTS && join(checkout, 'docs', 'live-page');
 let env: Record<string, string>;
 let url: string;
 let browser: Browser;
+/** Between the gateway and the broker, which other tests use too. */
+let relay: Relay;
 const children: Record<string, ChildProcess> = {};
 
 describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
@@ -40,7 +43,9 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
       API_GATEWAY_LISTEN_HOST: '127.0.0.1',
       INVENTORY_PORT: String(await anyFreePort()),
     };
-    for (const app of ['inventory-app', 'billing-app', 'api-gateway']) start(app);
+    relay = await Relay.listen(() => Number(env.RABBITMQ_PORT));
+    for (const app of ['inventory-app', 'billing-app']) start(app);
+    children['api-gateway'] = startService('api-gateway', { ...env, RABBITMQ_PORT: String(relay.port) });
     url = `http://127.0.0.1:${env.API_GATEWAY_PORT}/`;
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
     expect(
@@ -55,6 +60,7 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
   afterAll(async () => {
     await browser?.close();
     await Promise.all(Object.keys(children).map(stop));
+    await relay?.close();
   });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
@@ -109,6 +115,16 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     await stop('inventory-app');
     await expect.poll(() => summary(page), { timeout: 2500 }).toContain('Inventory cannot be reached');
     start('inventory-app');
+    await expect.poll(() => summary(page)).toBe('All parts work.');
+  });
+
+  test('says within two seconds that the broker is frozen, before an order notices', async () => {
+    const { page } = await open();
+    await expect.poll(() => summary(page)).toBe('All parts work.');
+    relay.begin('black-hole');
+    await expect.poll(() => summary(page), { timeout: 2500 }).toContain('RabbitMQ does not answer');
+    expect((await fetch(`${url}api/movies`)).status).toBe(200);
+    relay.heal();
     await expect.poll(() => summary(page)).toBe('All parts work.');
   });
 

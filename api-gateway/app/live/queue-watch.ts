@@ -9,10 +9,10 @@ export interface QueueCount {
 
 /**
  * Asks for the depth of queues by passive declarations, which need no permission (https://www.rabbitmq.com/docs/access-control).
- * On a channel of its own: the broker closes it when a queue is missing.
+ * On a channel of their own, one for each queue: the broker closes it when the queue is missing.
  */
 export class QueueWatch {
-  #channel: { channel: Promise<Channel>; of: BrokerConnection } | undefined;
+  readonly #channels = new Map<string, { channel: Promise<Channel>; of: BrokerConnection }>();
   readonly #connection: () => BrokerConnection | undefined;
 
   /** `connection` gives the one that stands now. */
@@ -22,7 +22,7 @@ export class QueueWatch {
 
   /** Rejects when the broker is away or has no such queue, and waits for ever for one that is frozen. */
   async count(queue: string): Promise<QueueCount> {
-    const channel = await this.#open();
+    const channel = await this.#open(queue);
     return new Promise((resolve, reject) => {
       channel.checkQueue(queue, (error, ok) =>
         error ? reject(error) : resolve({ messages: ok.messageCount, consumers: ok.consumerCount }),
@@ -30,16 +30,17 @@ export class QueueWatch {
     });
   }
 
-  #open(): Promise<Channel> {
+  #open(queue: string): Promise<Channel> {
     const of = this.#connection();
     if (!of) return Promise.reject(new Error('the broker is not connected'));
-    if (this.#channel?.of === of) return this.#channel.channel;
+    const open = this.#channels.get(queue);
+    if (open?.of === of) return open.channel;
     const forget = () => {
-      if (this.#channel?.of === of) this.#channel = undefined;
+      if (this.#channels.get(queue)?.channel === channel) this.#channels.delete(queue);
     };
     const channel = openChannel<Channel>((opened) => of.connection.createChannel(opened), forget);
     channel.catch(forget);
-    this.#channel = { channel, of };
+    this.#channels.set(queue, { channel, of });
     return channel;
   }
 }

@@ -50,21 +50,19 @@ export class Sampler {
       within(queues.count(deadLetterQueue)),
     ]);
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
-    const orders = traffic.summary('orders');
     return {
       at: new Date().toISOString(),
       parts: {
         gateway: health.alive().parts.process!,
         ...this.#filmParts(inventory),
-        broker,
-        billing: this.#billing(broker, queue),
+        ...this.#orderParts(broker, queue),
       },
       films: traffic.summary('films'),
-      orders,
+      orders: traffic.summary('orders'),
       refusals: traffic.refusals(),
-      queue,
-      deadLetters: dead?.messages ?? null,
-      oldestWait: this.#oldestWait(queue),
+      queue: countOf(queue),
+      deadLetters: countOf(dead)?.messages ?? null,
+      oldestWait: this.#oldestWait(countOf(queue)),
       instance: { number: Number(process.env.NODE_APP_INSTANCE ?? 0) + 1, of: instances },
     };
   }
@@ -80,9 +78,14 @@ export class Sampler {
     return { inventory: this.#seen('inventory'), movies_db: this.#seen('movies_db', reason) };
   }
 
-  #billing(broker: PartState, queue: QueueCount | null): PartState {
-    if (broker.state === 'down' || !queue) return this.#seen('billing', 'is not seen from here without the broker');
-    return this.#seen('billing', queue.consumers > 0 ? undefined : 'nobody consumes: billing_app is stopped');
+  /** The broker may be frozen before an order notices: it does not say then how long its queues are. */
+  #orderParts(health: PartState, queue: Asked): Pick<LiveState['parts'], 'broker' | 'billing'> {
+    const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
+    if (typeof queue === 'string') return { broker, billing: this.#seen('billing', 'is not seen from here without the broker') };
+    return {
+      broker,
+      billing: this.#seen('billing', queue.consumers > 0 ? undefined : 'nobody consumes: billing_app is stopped'),
+    };
   }
 
   #oldestWait(queue: QueueCount | null): number | null {
@@ -102,10 +105,15 @@ export class Sampler {
   }
 }
 
-function within(count: Promise<QueueCount>): Promise<QueueCount | null> {
+/** What the broker said of a queue, or why it said nothing. */
+type Asked = QueueCount | 'does not answer' | 'has no queue of orders';
+
+const countOf = (asked: Asked): QueueCount | null => (typeof asked === 'string' ? null : asked);
+
+function within(count: Promise<QueueCount>): Promise<Asked> {
   let clock: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    clock = setTimeout(resolve, PATIENCE, null);
+  const late = new Promise<Asked>((resolve) => {
+    clock = setTimeout(resolve, PATIENCE, 'does not answer');
   });
-  return Promise.race([count.catch(() => null), late]).finally(() => clearTimeout(clock));
+  return Promise.race([count.catch((): Asked => 'has no queue of orders'), late]).finally(() => clearTimeout(clock));
 }
