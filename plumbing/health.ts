@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 
 /** What a check found: why the part does not work, in words for everybody (no address, no name of a user), or nothing. */
 export type Finding = string | undefined;
@@ -84,17 +84,12 @@ function findingOf({ check }: Part): Promise<Finding> {
 
 /** Adds `GET /livez`, `/readyz`, and `/health`, which is as `/readyz`: 200, or 503 where the service cannot do what it is for. */
 export function addHealth<R extends { get(path: string, answer: Middleware): unknown }>(router: R, health: Health): R {
-  const answerReady: Middleware = async (ctx) => {
-    const report = await health.ready();
+  const send = (ctx: Context, report: HealthReport) => {
     ctx.status = report.status === 'ok' ? 200 : 503;
-    ctx.set('Cache-Control', 'no-store');
+    ctx.set({ 'Cache-Control': 'no-store', 'X-Request-Id': ctx.state.requestId });
     ctx.body = report;
   };
-  router.get('/livez', (ctx) => {
-    ctx.set('Cache-Control', 'no-store');
-    ctx.body = health.alive();
-  });
-  router.get('/readyz', answerReady);
-  router.get('/health', answerReady);
+  router.get('/livez', (ctx) => send(ctx, health.alive()));
+  for (const path of ['/readyz', '/health']) router.get(path, async (ctx) => send(ctx, await health.ready()));
   return router;
 }

@@ -38,8 +38,8 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
   const page = livePage(feed, config.livePage);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
-  app.use(probes.routes()); // before the access log and the limits: those who probe are no clients
   app.use(tracing());
+  app.use(probes.routes()); // before the access log and the limits: those who probe are no clients
   app.use(accessLog(log, noteTraffic(traffic)));
   app.use(problems(log));
   app.use(page.routes()); // before what lets other origins read, and what limits clients: it has limits of its own

@@ -18,7 +18,7 @@ if (!existsSync(CHROMIUM))
 const ARGUMENTS = ['--no-sandbox', '--disable-features=LocalNetworkAccessChecks'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SENTENCE = 'nobody consumes: billing_app is stopped.';
-/** Written only when asked: the pictures of the README. */
+/** Written only when asked (SCREENSHOTS=1): the picture of the README. */
 const pictures = process.env.SCREENSHOTS && join(checkout, 'docs', 'live-page');
 
 let env: Record<string, string>;
@@ -166,7 +166,6 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     await page.locator('#search').getByRole('button', { name: 'Search' }).click();
     await expect.poll(() => page.locator('#answer').textContent()).toContain('200 OK');
     await page.locator('details summary').click();
-    await picture(page, `${colorScheme}-${width}`);
     const found = await violations(page);
     expect(found).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);

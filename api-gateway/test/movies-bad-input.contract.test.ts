@@ -123,7 +123,7 @@ describe('An id that no film can have is refused', () => {
 
 describe('A path that does not exist is answered 404', () => {
   test.each([
-    '/',
+    '/live',
     '/api',
     '/api/',
     '/api/films',

@@ -32,8 +32,8 @@ export function createApp({ database, log, bodyLimit }: AppParts): Koa {
     if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
     log.error({ err: error, request_id: ctx.state.requestId }, 'answer broken off');
   });
-  app.use(health.routes()); // before the access log: probes would fill it
   app.use(requestId());
+  app.use(health.routes()); // before the access log: probes would fill it
   app.use(accessLog(log));
   app.use(problems(log));
   app.use(databaseProblems(log));

@@ -55,6 +55,7 @@ export function livePage(feed: Feed, audience: Audience): Router {
   const files = assets();
   const router = new Router({ sensitive: true, methods: METHODS });
   const forAudience: Middleware = (ctx, next) => {
+    ctx.set('X-Request-Id', ctx.state.requestId);
     if (maySee(audience, ctx.req)) return next();
     throw problem(404, { detail: `There is nothing at ${ctx.path}.` });
   };

@@ -33,6 +33,7 @@ export async function startGateway(
     BILLING_QUEUE: 'x',
     BILLING_DEAD_LETTER_QUEUE: 'x',
     LOG_LEVEL: 'silent',
+    LIVE_PAGE: 'off', // else inventory gets requests of its own
     ...settings,
   };
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
