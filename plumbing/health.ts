@@ -7,7 +7,9 @@ export interface Part {
   name: string;
   /** Without it the service still does what it is for: a warning, and no more. */
   optional?: true;
-  check(): Promise<Finding> | Finding;
+  check(signal: AbortSignal): Promise<Finding> | Finding;
+  /** Milliseconds that the check may take before the part counts as down and the check is given up (1000). */
+  limit?: number;
 }
 
 export interface PartState {
@@ -24,7 +26,6 @@ export interface HealthReport {
   warnings?: string[];
 }
 
-/** Milliseconds that a check may take before its part counts as down. */
 const CHECK_LIMIT = 1000;
 /** Milliseconds for which an answer holds: however many ask, each part is checked so often at most. */
 const FRESH = 500;
@@ -71,14 +72,15 @@ export class Health {
 }
 
 /** What an error says stays inside: it may name an address. */
-function findingOf({ check }: Part): Promise<Finding> {
-  let clock: NodeJS.Timeout | undefined;
-  const late = new Promise<Finding>((resolve) => {
-    clock = setTimeout(resolve, CHECK_LIMIT, `does not answer within ${CHECK_LIMIT} ms`);
-  });
+function findingOf({ check, limit = CHECK_LIMIT }: Part): Promise<Finding> {
+  const given = new AbortController();
+  const late = new Promise<Finding>((resolve) =>
+    given.signal.addEventListener('abort', () => resolve(`does not answer within ${limit} ms`)),
+  );
+  const clock = setTimeout(() => given.abort(), limit);
   const checked = Promise.resolve()
-    .then(check)
-    .catch(() => 'cannot be reached');
+    .then(() => check(given.signal))
+    .catch(() => (given.signal.aborted ? late : 'cannot be reached'));
   return Promise.race([checked, late]).finally(() => clearTimeout(clock));
 }
 

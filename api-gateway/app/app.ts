@@ -1,5 +1,6 @@
 import { METHODS } from 'node:http';
 import { accessLog, type Note } from '@crud-master/plumbing/access-log';
+import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problemOf, problems } from '@crud-master/plumbing/problem';
@@ -39,10 +40,10 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
   app.use(tracing());
-  app.use(probes.routes()); // before the access log and the limits: those who probe are no clients
+  app.use(besideApi(probes.routes())); // before the access log and the limits: those who probe are no clients
   app.use(accessLog(log, noteTraffic(traffic)));
   app.use(problems(log));
-  app.use(page.routes()); // before what lets other origins read, and what limits clients: it has limits of its own
+  app.use(besideApi(page.routes())); // before what lets other origins read, and what limits clients: it has limits of its own
   app.use(cors(config.corsOrigins)); // before what refuses: a page may read that too
   app.use(rateLimit(config.rateLimit));
   app.use(admission(limits.requestsInFlight));
@@ -59,8 +60,8 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
     ctx.set('X-Request-Id', ctx.state.requestId); // the answers of inventory got it on their way
     return next();
   });
-  app.use(probes.allowedMethods());
-  app.use(page.allowedMethods());
+  app.use(besideApi(probes.allowedMethods()));
+  app.use(besideApi(page.allowedMethods()));
   for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
 }

@@ -58,5 +58,5 @@ export class Assets {
 async function load(path: string | URL): Promise<Loaded> {
   const plain = await readFile(path);
   const compressed = await compress(plain);
-  return { plain, compressed, etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}"` };
+  return { plain, compressed, etag: `W/"${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}"` };
 }

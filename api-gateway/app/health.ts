@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { type Finding, Health } from '@crud-master/plumbing/health';
-import type { Dispatcher } from 'undici';
 import type { Publisher } from './publisher.ts';
 
 const REASONS: Record<NonNullable<Publisher['obstacle']>, string> = {
@@ -11,17 +13,21 @@ const REASONS: Record<NonNullable<Publisher['obstacle']>, string> = {
 };
 
 /** The gateway is ready when it can serve films. While the broker is away it refuses orders, and says so in a warning. */
-export const gatewayHealth = (inventory: Dispatcher, publisher: Pick<Publisher, 'obstacle'>): Health =>
+export const gatewayHealth = (inventoryOrigin: string, publisher: Pick<Publisher, 'obstacle'>): Health =>
   new Health([
-    { name: 'inventory', check: () => checkInventory(inventory) },
+    { name: 'inventory', check: (signal) => checkInventory(new URL('/readyz', inventoryOrigin), signal) },
     { name: 'broker', optional: true, check: () => publisher.obstacle && REASONS[publisher.obstacle] },
   ]);
 
-/** Inventory's own answer goes on: that its database is away is the reason then. */
-async function checkInventory(inventory: Dispatcher): Promise<Finding> {
-  const { statusCode, body } = await inventory.request({ method: 'GET', path: '/readyz' });
-  if (statusCode === 200) return body.dump().then(() => undefined);
-  const { parts } = (await body.json()) as { parts: Record<string, { reason?: string }> };
+/**
+ * Inventory's own answer goes on: that its database is away is the reason then. On a connection of its own, and not through the
+ * films' pool: a second kind of request there made V8 throw away what it had compiled for films, which cost each of them 5 %.
+ */
+async function checkInventory(url: URL, signal: AbortSignal): Promise<Finding> {
+  const [answer] = (await once(get(url, { agent: false, signal }), 'response', { signal })) as [IncomingMessage];
+  const report = await text(answer);
+  if (answer.statusCode === 200) return undefined;
+  const { parts } = JSON.parse(report) as { parts: Record<string, { reason?: string }> };
   const reasons = Object.entries(parts).flatMap(([name, { reason }]) => (reason ? [`its ${name} ${reason}`] : []));
   return reasons.join('; ') || 'is not ready';
 }

@@ -44,6 +44,8 @@ export class Publisher {
   #closing = false;
   #overdue = 0;
   #inFlight = 0;
+  /** The last order that the broker confirmed had come back: it reached no queue. */
+  #homeless = false;
   /** Ids of messages that came back and are not confirmed yet: an id twice where a client sent it twice at the same time. */
   #returned: string[] = [];
   readonly #link: BrokerLink;
@@ -95,14 +97,19 @@ export class Publisher {
     await this.#link.close();
   }
 
-  /** Why no order can be published now, or nothing. */
+  /** Why orders are not taken now, as far as it is known, or nothing. */
   get obstacle(): Obstacle | 'silent' | undefined {
+    return this.#certainObstacle() ?? (this.#homeless ? 'missing' : undefined);
+  }
+
+  /** What is known to refuse an order without sending it. Whether a queue is back is known only by trying. */
+  #certainObstacle(): Obstacle | 'silent' | undefined {
     if (this.#closing) return 'unreachable';
     return this.#link.obstacle ?? (this.#overdue > 0 ? 'silent' : undefined);
   }
 
   #refusal(): Error | undefined {
-    const { obstacle } = this;
+    const obstacle = this.#certainObstacle();
     if (obstacle) return orderProblems[obstacle]();
     if (this.#inFlight >= this.#options.maxInFlight) return orderProblems.overloaded();
     return undefined;
@@ -129,6 +136,7 @@ export class Publisher {
     // amqplib's words: the error has no code
     if (error) return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown();
     const place = this.#returned.length > 0 ? this.#returned.indexOf(id) : -1;
+    this.#homeless = place >= 0;
     if (place < 0) return undefined;
     this.#returned.splice(place, 1);
     return orderProblems.missing();

@@ -25,7 +25,7 @@ export const run = (environment: Environment) =>
     const link = new BrokerLink(config.broker, log);
     const publisher = new Publisher(link, config.broker, log);
 
-    const health = gatewayHealth(inventory, publisher);
+    const health = gatewayHealth(config.inventory.origin, publisher);
     const { traffic, feed } = createLive({ health, link, log, config });
     const app = createApp({ log, inventory, publish: publisher.publish, health, traffic, feed, config });
     const server = createGatewayServer(app.callback(), config, log);

@@ -29,6 +29,7 @@ export function createCharts({ rates, depth, minutes }) {
   ]);
   const depthPlot = chart(depth, [['waiting', '--orders']]);
   let times = [];
+  let last = 0; // the second that was added last
   let values = { films: [], orders: [], depth: [] };
 
   const draw = () => {
@@ -57,11 +58,15 @@ export function createCharts({ rates, depth, minutes }) {
     begin(history) {
       const now = Math.floor(Date.now() / 1000);
       times = history.films.map((_, i) => now - history.films.length + i + 1);
-      values = history;
+      const { second, ...columns } = history;
+      [values, last] = [columns, second];
       draw();
       list();
     },
+    /** One point for each second, whenever its state comes. */
     add(live) {
+      if (live.second <= last) return;
+      last = live.second;
       times.push(Math.floor(Date.parse(live.at) / 1000));
       values.films.push(live.films.perSecond);
       values.orders.push(live.orders.perSecond);

@@ -1,7 +1,7 @@
 import { createCharts } from './charts.js';
 import { createForms } from './forms.js';
 import { createPicture } from './picture.js';
-import { flowRows, partRows, queueItems, refusalItems, summaryOf } from './words.js';
+import { flowRows, instanceText, partRows, queueItems, refusalItems, summaryOf } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -48,6 +48,7 @@ function fillList(list, items) {
 
 function show(live) {
   put($('summary'), summaryOf(live));
+  put($('instance'), instanceText(live));
   fillTable($('parts'), partRows(live));
   fillTable($('flows'), flowRows(live));
   fillList($('queue'), queueItems(live));
@@ -55,15 +56,23 @@ function show(live) {
   draw(live);
 }
 
-let last = 0;
-const events = new EventSource('/live/events');
-events.addEventListener('history', (event) => charts.begin(JSON.parse(event.data)));
-events.addEventListener('state', (event) => {
-  last = Date.now();
-  const live = JSON.parse(event.data);
-  show(live);
-  charts.add(live);
-});
+let last = Date.now();
+
+function listen() {
+  const events = new EventSource('/live/events');
+  events.addEventListener('history', (event) => charts.begin(JSON.parse(event.data)));
+  events.addEventListener('state', (event) => {
+    last = Date.now();
+    const live = JSON.parse(event.data);
+    show(live);
+    charts.add(live);
+  });
+  // A browser comes back by itself after a lost connection, but not after a refusal.
+  events.addEventListener('error', () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+  });
+}
+listen();
 setInterval(() => {
-  if (last && Date.now() - last > 3000) put($('summary'), 'The gateway does not answer: what stands here is old.');
+  if (Date.now() - last > 3000) put($('summary'), 'The gateway does not answer: what stands here is old.');
 }, 500);

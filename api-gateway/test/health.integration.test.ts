@@ -82,6 +82,17 @@ test('a frozen inventory is noticed within 1.5 s, and the process is alive meanw
   expect(JSON.parse(frozen.text).parts.inventory.reason).toBe('does not answer within 1000 ms');
 });
 
+test('a frozen inventory costs one connection, however long it lasts', async () => {
+  const open = new Set<unknown>();
+  await start(() => {});
+  inventory!.on('connection', (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
+  for (let n = 0; n < 3; n++) await ask('/readyz');
+  await expect.poll(() => open.size).toBeLessThanOrEqual(1);
+});
+
 test('what is not JSON from inventory does not make it ready', async () => {
   await start((_req, res) => {
     res.statusCode = 404;

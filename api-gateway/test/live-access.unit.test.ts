@@ -30,6 +30,7 @@ test.each([
   ['a proxy on this computer that speaks for a stranger', { 'x-forwarded-for': '8.8.8.8' }],
   ['one that speaks for several', { 'x-forwarded-for': '10.0.0.1, 8.8.8.8' }],
   ['one that names nobody that can be read', { 'x-forwarded-for': 'unknown' }],
+  ['one that says it by another field', { 'x-real-ip': '8.8.8.8' }],
   ['one that says so by RFC 7239', { forwarded: 'for=127.0.0.1' }],
   ['a name that a stranger can point here', { host: 'rebound.example:3000' }],
   ['an address inside of such a name', { host: '127.0.0.1.rebound.example' }],
@@ -37,12 +38,18 @@ test.each([
   expect(maySee('local', request('127.0.0.1', headers))).toBe(false);
 });
 
-test.each(['127.0.0.1:3000', '[::1]:3000', 'localhost', 'gateway-vm:3000', 'films.localhost', 'box.local', '192.168.56.10'])(
-  'a local page may be asked for as %s',
-  (host) => {
-    expect(maySee('local', request('192.168.56.1', { host, 'x-forwarded-for': '192.168.56.7' }))).toBe(true);
-  },
-);
+test.each([
+  '127.0.0.1:3000',
+  '[::1]:3000',
+  'localhost',
+  'gateway-vm:3000',
+  'films.localhost',
+  'box.local',
+  '192.168.56.10',
+  'localhost.',
+])('a local page may be asked for as %s', (host) => {
+  expect(maySee('local', request('192.168.56.1', { host, 'x-forwarded-for': '192.168.56.7' }))).toBe(true);
+});
 
 test('everybody is everybody, and off is nobody', () => {
   expect(maySee('everybody', request('8.8.8.8', { host: 'films.example' }))).toBe(true);

@@ -53,6 +53,17 @@ test('two hundred viewers cost inventory no more than one', async () => {
   expect(viewers.every(({ text }) => text().startsWith('event: history\n'))).toBe(true);
 });
 
+test('each second comes once, also to one that joins in the middle of it', async () => {
+  await start();
+  const first = await view();
+  await expect.poll(() => states(first)).toBeGreaterThanOrEqual(2);
+  const second = await view();
+  await expect.poll(() => states(second)).toBeGreaterThanOrEqual(3);
+  const seconds = [...first.text().matchAll(/"second":(\d+)/g)].map(([, number]) => Number(number));
+  const later = seconds.slice(2); // the history, and what was sent when it joined
+  expect(later).toEqual(later.map((_, i) => later[0]! + i));
+});
+
 test('a viewer that reads nothing keeps no other from seeing, and costs a bounded memory', async () => {
   await start();
   const slow = get({ host: '127.0.0.1', port: gateway!.port, path: '/live/events', agent: false }).on('error', () => {});

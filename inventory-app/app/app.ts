@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { METHODS } from 'node:http';
 import { accessLog } from '@crud-master/plumbing/access-log';
+import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
@@ -18,13 +19,16 @@ interface AppParts {
   bodyLimit: number;
 }
 
+/** Milliseconds: less than the gateway waits for the answer, which is to be that it is the database. */
+const DATABASE_LIMIT = 700;
+
 const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
 
 export function createApp({ database, log, bodyLimit }: AppParts): Koa {
   const movies = moviesRouter(database, bodyLimit);
   const health = addHealth(
     new Router({ sensitive: true, methods: METHODS }),
-    new Health([{ name: 'database', check: () => database.check() }]),
+    new Health([{ name: 'database', check: () => database.check(), limit: DATABASE_LIMIT }]),
   );
   const app = new Koa();
   // What fails after the answer has begun: Koa has cut the connection, and the client knows that the list is incomplete.
@@ -33,11 +37,11 @@ export function createApp({ database, log, bodyLimit }: AppParts): Koa {
     log.error({ err: error, request_id: ctx.state.requestId }, 'answer broken off');
   });
   app.use(requestId());
-  app.use(health.routes()); // before the access log: probes would fill it
+  app.use(besideApi(health.routes())); // before the access log: probes would fill it
   app.use(accessLog(log));
   app.use(problems(log));
   app.use(databaseProblems(log));
-  app.use(health.allowedMethods());
+  app.use(besideApi(health.allowedMethods()));
   app.use(movies.routes());
   app.use(movies.allowedMethods());
   return app;

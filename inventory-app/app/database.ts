@@ -37,6 +37,7 @@ export function openDatabase(config: Config['database']) {
   pool.on('error', () => {}); // an idle connection was lost: the next query makes another one
   const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
     /** Sets Prisma's engine up and makes every connection, for which no client should wait: seconds on a busy machine. */
     async warmUp() {
@@ -44,14 +45,11 @@ export function openDatabase(config: Config['database']) {
       await Promise.all(Array.from({ length: config.connections }, () => pool.query('SELECT')));
     },
     /** Why films cannot be read, or nothing. */
-    async check(): Promise<string | undefined> {
-      try {
-        await query(pool, READINESS, []);
-        return undefined;
-      } catch (error) {
-        const { code } = (error as DirectQueryError).cause;
-        return code === '42P01' ? 'has no table of films: its migrations are missing' : 'cannot be reached';
-      }
+    check(): Promise<string | undefined> {
+      checking ??= check(pool).finally(() => {
+        checking = undefined;
+      });
+      return checking;
     },
     movie: client.movie,
     deleteAll: () => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
@@ -75,6 +73,16 @@ async function query<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: St
     return (await pool.query<Row>({ ...statement, values })).rows;
   } catch (error) {
     throw new DirectQueryError(error);
+  }
+}
+
+async function check(pool: pg.Pool): Promise<string | undefined> {
+  try {
+    await query(pool, READINESS, []);
+    return undefined;
+  } catch (error) {
+    const { code } = (error as DirectQueryError).cause;
+    return code === '42P01' ? 'has no table of films: its migrations are missing' : 'cannot be reached';
   }
 }
 

@@ -23,11 +23,13 @@ await runCommand(async () => {
   client.on('error', () => {}); // the query in hand reports it
   try {
     await client.connect();
-    const { rows, fields, command, rowCount } = await client.query({ text: statement, rowMode: 'array' });
-    const head = fields.map((field) => field.name);
-    if (head.length > 0)
-      console.log(textTable([head, ...(rows as unknown[][]).map((row) => row.map((value) => String(value ?? '')))]));
-    console.log(fields.length > 0 ? `(${rows.length} rows)` : `${command} ${rowCount ?? ''}`.trim());
+    const results = [await client.query({ text: statement, rowMode: 'array' })].flat(); // several where the text has several statements
+    for (const { rows, fields, command, rowCount } of results) {
+      const head = fields.map((field) => field.name);
+      if (head.length > 0)
+        console.log(textTable([head, ...(rows as unknown[][]).map((row) => row.map((value) => String(value ?? '')))]));
+      console.log(fields.length > 0 ? `(${rows.length} rows)` : `${command} ${rowCount ?? ''}`.trim());
+    }
     return 0;
   } catch (error) {
     throw new Failure(`${database}: ${(error as Error).message}`);

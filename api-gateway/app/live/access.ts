@@ -29,7 +29,8 @@ export function maySee(audience: Audience, req: IncomingMessage): boolean {
   if (audience === 'everybody') return true;
   if (audience === 'off') return false;
   if (req.headers.forwarded !== undefined) return false; // who forwards by RFC 7239 is a proxy for strangers
-  const named = String(req.headers['x-forwarded-for'] ?? '')
+  const named = [req.headers['x-forwarded-for'], req.headers['x-real-ip']]
+    .join()
     .split(',')
     .map((address) => address.trim())
     .filter(Boolean);
@@ -44,7 +45,7 @@ function isLocal(address: string): boolean {
 
 /** An address, `localhost`, a name without a dot, or one below `.local` or `.localhost`: nobody can register these. */
 function isLocalName(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').toLowerCase();
+  const name = host.replace(/:\d+$/, '').replace(/\.$/, '').toLowerCase();
   return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || !name.includes('.') || /\.(localhost|local|internal|test)$/.test(name);
 }
 

@@ -17,6 +17,8 @@ export interface History {
   films: number[];
   orders: number[];
   depth: (number | null)[];
+  /** The number of the last of these seconds, as in the states. */
+  second: number;
 }
 
 /** One look a second, written once for all viewers, as server-sent events (https://html.spec.whatwg.org/#server-sent-events). */
@@ -29,6 +31,7 @@ export class Feed {
   readonly #timer: NodeJS.Timeout | undefined;
   #looking: Promise<LiveState> | undefined;
   #last: LiveState | undefined;
+  #sent: LiveState | undefined;
   #ticks = 0;
 
   /** One that is `off` looks at nothing. */
@@ -68,6 +71,7 @@ export class Feed {
       films: this.#traffic.history('films', SECONDS),
       orders: this.#traffic.history('orders', SECONDS),
       depth: [...missing, ...this.#depths],
+      second: this.#traffic.lastSecond(),
     };
   }
 
@@ -100,6 +104,8 @@ export class Feed {
   }
 
   #send(state: LiveState): void {
+    if (state === this.#sent) return; // a look that took longer than a period
+    this.#sent = state;
     this.#remember(state.queue?.messages ?? null);
     const text = event('state', JSON.stringify(state));
     for (const viewer of this.#viewers) if (viewer.writableLength < BACKLOG) viewer.write(text);

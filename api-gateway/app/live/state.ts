@@ -6,6 +6,8 @@ import type { Summary, Traffic } from './traffic.ts';
 export interface LiveState {
   /** When it was looked, in UTC. */
   at: string;
+  /** The last whole second, of which the flows are: a number that goes up by one. */
+  second: number;
   parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', PartState>;
   films: Summary;
   orders: Summary;
@@ -52,6 +54,7 @@ export class Sampler {
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
     return {
       at: new Date().toISOString(),
+      second: traffic.lastSecond(),
       parts: {
         gateway: health.alive().parts.process!,
         ...this.#filmParts(inventory),
@@ -81,7 +84,10 @@ export class Sampler {
   /** The broker may be frozen before an order notices: it does not say then how long its queues are. */
   #orderParts(health: PartState, queue: Asked): Pick<LiveState['parts'], 'broker' | 'billing'> {
     const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
-    if (typeof queue === 'string') return { broker, billing: this.#seen('billing', 'is not seen from here without the broker') };
+    if (typeof queue === 'string') {
+      const without = queue === 'has no queue of orders' && health.state === 'up' ? 'its queue' : 'the broker';
+      return { broker, billing: this.#seen('billing', `is not seen from here without ${without}`) };
+    }
     return {
       broker,
       billing: this.#seen('billing', queue.consumers > 0 ? undefined : 'nobody consumes: billing_app is stopped'),

@@ -78,6 +78,11 @@ export class Traffic {
     return this.#counters[flow].summary(this.#second);
   }
 
+  /** The number of the last whole second. */
+  lastSecond(): number {
+    return this.#advance() - 1;
+  }
+
   /** The last so many whole seconds, the oldest first. */
   history(flow: Flow, seconds: number): number[] {
     this.#advance();

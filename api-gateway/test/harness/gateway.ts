@@ -39,7 +39,7 @@ export async function startGateway(
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
-  const health = gatewayHealth(inventory, broker);
+  const health = gatewayHealth(config.inventory.origin, broker);
   const live = createLive({ health, link: { connection: undefined }, log, config });
   const app = createApp({ log, inventory, publish, health, ...live, config });
   const server = createGatewayServer(app.callback(), config, log);

@@ -8,7 +8,7 @@
 //     --follow   goes on until Ctrl-C. For people on a terminal, one JSON object a line elsewhere
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { linesAdded, linesBackwards } from '../logs/log-files.ts';
+import { lastWrite, linesAdded, linesBackwards } from '../logs/log-files.ts';
 import { isWanted, type Line, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { services } from '../stack/services.ts';
@@ -63,7 +63,7 @@ function readArguments() {
     },
   });
   const known: string[] = services.map(({ name }) => name);
-  const asked = [...values.service, ...positionals];
+  const asked = [...new Set([...values.service, ...positionals])];
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Failure(`There is no service ${unknown}: --service takes ${known.join(', ')}.`);
   const wanted: Wanted = { level: readLevel(values.level), since: readSince(values.since), trace: values.trace };
@@ -76,13 +76,14 @@ function readArguments() {
 /** The newest lines of a file that are wanted, the oldest first. Of a log without an end no more is read than these need. */
 async function newest(file: string, wanted: Wanted, most: number): Promise<Line[]> {
   const found: Line[] = [];
-  let time = 0;
+  let time = await lastWrite(file); // of text that nothing with a time follows: what Node says when it ends
   for await (const text of linesBackwards(file)) {
-    const line = parseLine(text);
-    if (wanted.since !== undefined && line.time > 0 && line.time < wanted.since) break;
+    const parsed = parseLine(text);
     // Text without a time belongs to what was said after it.
-    time = line.time || time;
-    if (isWanted(line, wanted)) found.push({ ...line, time });
+    time = parsed.time || time;
+    const line = { ...parsed, time };
+    if (wanted.since !== undefined && time < wanted.since) break;
+    if (isWanted(line, wanted)) found.push(line);
     if (found.length >= most) break;
   }
   return found.reverse();

@@ -65,6 +65,12 @@ const sizeOf = (path: string) =>
     ({ size }) => size,
     () => 0,
   );
+/** Milliseconds since 1970, 0 where there is no file. */
+export const lastWrite = (path: string) =>
+  stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 const inodeOf = (path: string) =>
   stat(path).then(
     ({ ino }) => ino,

@@ -11,7 +11,7 @@ export interface Wanted {
   trace?: string;
 }
 
-/** A line that is not JSON (what Node or PM2 say when a service cannot start) has no time. */
+/** A line that is not one of a service (what Node or PM2 say when one cannot start) has no time, and no fields. */
 export interface Line {
   text: string;
   time: number;
@@ -21,7 +21,8 @@ export interface Line {
 export function parseLine(text: string): Line {
   try {
     const fields = JSON.parse(text) as Record<string, unknown>;
-    if (typeof fields === 'object' && fields !== null) return { text, time: Date.parse(String(fields.time)) || 0, fields };
+    const time = Date.parse(String(fields?.time));
+    if (!Number.isNaN(time)) return { text, time, fields };
   } catch {
     // plain text
   }
@@ -45,7 +46,7 @@ const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_
 export function readSince(text: string | undefined, now = Date.now()): number | undefined {
   if (text === undefined) return undefined;
   const [, number, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
-  const since = number ? now - Number(number) * UNITS[unit!]! : Date.parse(text);
+  const since = number ? now - Number(number) * UNITS[unit!]! : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(since))
     throw new Failure(`--since takes 30s, 10m, 2h, 1d, or a time such as 2026-11-26T12:00. It is "${text}".`);
   return since;
@@ -56,7 +57,7 @@ const RESET = '\x1b[0m';
 
 /** For people: time, service, level, what happened, and the rest as `name=value`. */
 export function readable({ text, fields }: Line, hasColors: boolean): string {
-  if (!fields) return text;
+  if (!fields) return printable(text);
   const { time, level, service, instance, msg, method, path, status, ms, ...rest } = fields;
   const at = new Date(String(time)).toLocaleTimeString('en-GB', { hour12: false });
   const request = method ? `${method} ${path} ${status} ${ms} ms` : '';
@@ -66,10 +67,9 @@ export function readable({ text, fields }: Line, hasColors: boolean): string {
   const who = instance === undefined ? String(service) : `${service} ${instance}`;
   const line = [at, who.padEnd(13), String(level).padEnd(5), msg ?? request, ...others].join(' ').trimEnd();
   const color = hasColors ? COLORS[String(level)] : undefined;
-  // A client names paths and ids: nothing of theirs may move the cursor.
-  const safe = line.replace(
-    /[\x00-\x1f\x7f-\x9f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-  return color ? `${color}${safe}${RESET}` : safe;
+  return color ? `${color}${printable(line)}${RESET}` : printable(line);
 }
+
+/** A client names paths and ids: nothing of theirs may move the cursor. */
+const printable = (text: string) =>
+  text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);

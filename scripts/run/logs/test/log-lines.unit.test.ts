@@ -17,6 +17,11 @@ describe('a line', () => {
     expect(isWanted(parseLine('SyntaxError: no'), { level: 'fatal' })).toBe(true);
   });
 
+  test('that no service wrote is plain text, and moves no cursor either', () => {
+    for (const text of ['{"a":1}', 'null', '[1]', '"x"', '{', '3']) expect(readable(parseLine(text), true)).toBe(text);
+    expect(readable(parseLine('a\x1b[31mb'), true)).toBe('a\\x1b[31mb');
+  });
+
   test('is readable, and nothing in it moves the cursor', () => {
     expect(readable(parseLine(TEXT), false)).toMatch(/^\d\d:\d\d:\d\d api_gateway {3}warn {2}broker lost request_id=abc$/);
     expect(readable(parseLine(TEXT), true)).toMatch(/^\x1b\[33m.*\x1b\[0m$/);
@@ -38,6 +43,7 @@ test.each([
 
 test('--since takes a time, and nothing else', () => {
   expect(readSince('2026-11-26T12:00:00Z')).toBe(Date.parse('2026-11-26T12:00:00Z'));
+  expect(() => readSince('10')).toThrow(/^--since takes/); // a year, if one let it
   expect(() => readSince('yesterday')).toThrow(/^--since takes 30s.*"yesterday"/);
   expect(() => readLevel('loud')).toThrow(/^--level takes one of: trace/);
 });
