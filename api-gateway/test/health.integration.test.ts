@@ -93,6 +93,15 @@ test('a frozen inventory costs one connection, however long it lasts', async () 
   await expect.poll(() => open.size).toBeLessThanOrEqual(1);
 });
 
+test('an inventory that freezes within its answer ends nothing but the check', async () => {
+  await start((_req, res) => {
+    res.writeHead(200, { 'Content-Length': 100 });
+    res.write('{');
+  });
+  expect(JSON.parse((await ask('/readyz')).text).parts.inventory.reason).toBe('does not answer within 1000 ms');
+  expect((await ask('/livez')).status).toBe(200);
+});
+
 test('what is not JSON from inventory does not make it ready', async () => {
   await start((_req, res) => {
     res.statusCode = 404;
