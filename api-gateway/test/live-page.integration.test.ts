@@ -113,7 +113,7 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     const { page } = await open();
     await expect.poll(() => summary(page)).toBe('All parts work.');
     await stop('inventory-app');
-    await expect.poll(() => summary(page), { timeout: 2500 }).toContain('Inventory cannot be reached');
+    await expect.poll(() => summary(page), { timeout: 5000 }).toContain('Inventory cannot be reached');
     start('inventory-app');
     await expect.poll(() => summary(page)).toBe('All parts work.');
   });
@@ -122,7 +122,7 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     const { page } = await open();
     await expect.poll(() => summary(page)).toBe('All parts work.');
     relay.begin('black-hole');
-    await expect.poll(() => summary(page), { timeout: 2500 }).toContain('RabbitMQ does not answer');
+    await expect.poll(() => summary(page), { timeout: 5000 }).toContain('RabbitMQ does not answer');
     expect((await fetch(`${url}api/movies`)).status).toBe(200);
     relay.heal();
     await expect.poll(() => summary(page)).toBe('All parts work.');

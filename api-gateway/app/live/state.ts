@@ -31,7 +31,7 @@ export interface Sources {
 }
 
 /** Milliseconds that the broker may take to say how long its queues are. */
-const PATIENCE = 1000;
+const PATIENCE = 700;
 
 /** Looks at everything once, and never for longer than health checks and the broker may take: about a second. */
 export class Sampler {
