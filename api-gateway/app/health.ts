@@ -21,7 +21,7 @@ export const gatewayHealth = (inventoryOrigin: string, publisher: Pick<Publisher
 
 /**
  * Inventory's own answer goes on: that its database is away is the reason then. On a connection of its own, and not through the
- * films' pool: a second kind of request there made V8 throw away what it had compiled for films, which cost each of them 5 %.
+ * films' pool: a second kind of request there makes each film some per cent dearer.
  */
 async function checkInventory(url: URL, signal: AbortSignal): Promise<Finding> {
   const request = get(url, { agent: false, signal }).on('error', () => {}); // `once` reports what fails before the answer, `text` what fails in it

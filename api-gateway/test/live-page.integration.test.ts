@@ -4,10 +4,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
-import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
 import { Relay } from '../../scripts/run/servers/relay.ts';
 
@@ -30,19 +29,7 @@ const children: Record<string, ChildProcess> = {};
 
 describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
   beforeAll(async () => {
-    const [films, orders, { vhost }] = await Promise.all([
-      createTestDatabase('MOVIES_DB'),
-      createTestDatabase('ORDERS_DB'),
-      createTestVhost(),
-    ]);
-    env = {
-      ...films.env,
-      ORDERS_DB_NAME: orders.name,
-      RABBITMQ_VHOST: vhost,
-      API_GATEWAY_PORT: String(await anyFreePort()),
-      API_GATEWAY_LISTEN_HOST: '127.0.0.1',
-      INVENTORY_PORT: String(await anyFreePort()),
-    };
+    env = { ...(await createTestStack()), API_GATEWAY_LISTEN_HOST: '127.0.0.1' };
     relay = await Relay.listen(() => Number(env.RABBITMQ_PORT));
     for (const app of ['inventory-app', 'billing-app']) start(app);
     children['api-gateway'] = startService('api-gateway', { ...env, RABBITMQ_PORT: String(relay.port) });

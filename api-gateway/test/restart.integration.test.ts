@@ -3,11 +3,10 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { createTestDatabase, createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
 import { appPids, deleteApp, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
 import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts';
-import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };
 let env: Record<string, string>;
@@ -15,20 +14,7 @@ let home: string;
 
 /** The real services under a PM2 of their own. */
 beforeAll(async () => {
-  const [films, orders, { vhost }] = await Promise.all([
-    createTestDatabase('MOVIES_DB'),
-    createTestDatabase('ORDERS_DB'),
-    createTestVhost(),
-  ]);
-  env = {
-    ...films.env,
-    ORDERS_DB_NAME: orders.name,
-    RABBITMQ_VHOST: vhost,
-    API_GATEWAY_PORT: String(await anyFreePort()),
-    API_GATEWAY_LISTEN_HOST: '127.0.0.1,::1',
-    INVENTORY_PORT: String(await anyFreePort()),
-    LOG_LEVEL: 'warn',
-  };
+  env = { ...(await createTestStack()), API_GATEWAY_LISTEN_HOST: '127.0.0.1,::1', LOG_LEVEL: 'warn' };
   mkdirSync(join(checkout, '.local'), { recursive: true });
   home = mkdtempSync(join(checkout, '.local', 'restart-'));
   await startDaemon(home);

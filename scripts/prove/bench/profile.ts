@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkout } from '../../run/checkout.mjs';
 import { Failure } from '../../run/terminal/failure.mjs';
-import { peers } from './processes.ts';
 
 /** Microseconds for a unit of work, by the part of the program. */
 export type Profile = Map<string, number>;
@@ -57,8 +56,7 @@ function partOf({ functionName, url }: { functionName: string; url: string }): s
       .split('/')
       .slice(0, packages.at(-1)!.startsWith('@') ? 2 : 1)
       .join('/');
-  if (path.startsWith(peers)) return 'its own code';
-  return path.startsWith(checkout) ? `its own code` : 'other';
+  return path.startsWith(checkout) ? 'its own code' : 'other';
 }
 
 function nodePart(url: string): string {

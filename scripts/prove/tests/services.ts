@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import { anyFreePort } from '../../run/servers/ports.ts';
 import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { type Services, startPrivateServices, templateOf } from './private-services.ts';
 
@@ -82,4 +83,20 @@ export async function createTestVhost(services = inject('services')): Promise<{ 
   const broker = await startBroker({ home, port: rabbitmq.port, environment: services.env }); // runs already
   await broker.importDefinitions(env);
   return { vhost, env };
+}
+
+/** What a whole stack of a test's own is started with: databases, a virtual host, and ports that are free now. */
+export async function createTestStack(): Promise<Record<string, string>> {
+  const [films, orders, { vhost }] = await Promise.all([
+    createTestDatabase('MOVIES_DB'),
+    createTestDatabase('ORDERS_DB'),
+    createTestVhost(),
+  ]);
+  return {
+    ...films.env,
+    ORDERS_DB_NAME: orders.name,
+    RABBITMQ_VHOST: vhost,
+    API_GATEWAY_PORT: String(await anyFreePort()),
+    INVENTORY_PORT: String(await anyFreePort()),
+  };
 }

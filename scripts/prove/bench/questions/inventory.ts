@@ -20,7 +20,7 @@ interface Operation {
   request: (n: number) => Buffer;
 }
 
-const OPERATIONS: Operation[] = [
+export const OPERATIONS: Operation[] = [
   { name: 'A film by id', short: 'film by id', request: (n) => httpRequest('GET', `/api/movies/${filmId(n)}`) },
   {
     name: 'A film created',

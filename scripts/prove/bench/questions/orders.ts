@@ -84,7 +84,8 @@ const overBroker = (server: Server, { environment }: Product, plan: Plan, alongs
 
 const postOrder = httpRequest('POST', '/api/billing', ORDER);
 
-async function takesOrders(port: number): Promise<boolean> {
+/** Whether a gateway there answers an order with 2xx. */
+export async function takesOrders(port: number): Promise<boolean> {
   const answer = await fetch(`http://127.0.0.1:${port}/api/billing`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },

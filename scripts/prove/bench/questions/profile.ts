@@ -1,12 +1,14 @@
 import { anyFreePort } from '../../../run/servers/ports.ts';
 import { ORDER, purge } from '../load/broker.ts';
-import { databaseOf, FILMS, fillMovies, filmId, withDatabase } from '../load/database.ts';
+import { databaseOf, FILMS, fillMovies, withDatabase } from '../load/database.ts';
 import { httpRequest } from '../load/load.ts';
 import { overHttp, type Server } from '../load/load-turn.ts';
 import { answers, startPeer, startService, untilReady } from '../processes.ts';
 import { type Profile, profiled, readProfile } from '../profile.ts';
 import type { Bench, Question, Result, Table } from '../question.ts';
 import { CONNECTIONS, planFor } from '../rounds.ts';
+import { OPERATIONS } from './inventory.ts';
+import { takesOrders } from './orders.ts';
 
 interface Operation {
   name: string;
@@ -15,7 +17,7 @@ interface Operation {
   /** Gives ours and the limit, with these variables beside their own. */
   servers(bench: Bench, upstream: number): ((variables: Record<string, string>) => Server)[];
   request: (n: number) => Buffer;
-  ready: string;
+  isReady: (port: number) => Promise<boolean>;
 }
 
 const gateway =
@@ -47,6 +49,8 @@ const limit =
     start: (PORT) => startPeer(program, { ...own, ...variables, PORT }),
   });
 
+const servesFilms = (port: number) => answers(`http://127.0.0.1:${port}/api/movies/1`);
+
 const throughGateway: Operation[] = [
   {
     name: 'A film through the gateway',
@@ -57,7 +61,7 @@ const throughGateway: Operation[] = [
       limit('Koa + undici by hand', 'koa-undici', { UPSTREAM: `http://127.0.0.1:${upstream}` }),
     ],
     request: () => httpRequest('GET', '/api/movies/1'),
-    ready: '/api/movies/1',
+    isReady: servesFilms,
   },
   {
     name: 'A confirmed order',
@@ -68,24 +72,18 @@ const throughGateway: Operation[] = [
       limit('Koa + raw confirm channel', 'order-koa-confirm', { ...bench.ours.environment }),
     ],
     request: () => httpRequest('POST', '/api/billing', ORDER),
-    ready: '/api/billing',
+    isReady: takesOrders,
   },
 ];
 
-const READS: [name: string, (n: number) => Buffer][] = [
-  ['A film by id', (n) => httpRequest('GET', `/api/movies/${filmId(n)}`)],
-  ['A search that finds ten', () => httpRequest('GET', '/api/movies?title=zanzibar')],
-  [`The whole list of ${FILMS.toLocaleString('en')} films`, () => httpRequest('GET', '/api/movies')],
-];
-
-const ofInventory = READS.map(
-  ([name, request]): Operation => ({
+const ofInventory = OPERATIONS.filter(({ short }) => short !== 'film created').map(
+  ({ name, request }): Operation => ({
     name,
     unit: 'request',
     limit: 'Koa + pg by hand',
     servers: (bench) => [inventory(bench), limit('Koa + pg by hand', 'inventory-koa-pg', { ...bench.ours.environment })],
     request,
-    ready: '/api/movies/1',
+    isReady: servesFilms,
   }),
 );
 
@@ -118,27 +116,16 @@ export const profile: Question = {
   },
 };
 
-async function ask({ name, unit, limit, servers, request, ready }: Operation, bench: Bench, upstream: number): Promise<Table> {
+async function ask({ name, unit, limit, servers, request, isReady }: Operation, bench: Bench, upstream: number): Promise<Table> {
   const plan = planFor(bench);
   const profiles: Profile[] = [];
   for (const server of servers(bench, upstream)) {
     const { variables, folder } = profiled();
-    const isReady = (port: number) => (unit === 'order' ? takesOrders(port) : answers(`http://127.0.0.1:${port}${ready}`));
     const { units } = await overHttp(server(variables), { plan, request, isReady }).turn();
     profiles.push(readProfile(folder, plan.seconds, units));
     if (unit === 'order') await purge(bench.ours.environment);
   }
   return { title: `${name}, µs for each ${unit}`, ...rows(profiles, ['this project', limit]) };
-}
-
-async function takesOrders(port: number): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${port}/api/billing`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(ORDER),
-  });
-  await answer.body?.cancel();
-  return answer.ok;
 }
 
 function rows(profiles: Profile[], names: string[]): Pick<Table, 'columns' | 'rows'> {
