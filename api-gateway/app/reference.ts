@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { Assets } from './assets.ts';
 
 const DOCUMENT = new URL('../../docs/openapi.yaml', import.meta.url);
 const OWN = new URL('../reference/', import.meta.url);
@@ -20,17 +21,20 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Of the reference's files, by their last part, where they lie; nothing else is served. */
-const FILES: Record<string, { folder: 'own' | 'swagger-ui'; type: string }> = {
-  'index.html': { folder: 'own', type: 'text/html; charset=utf-8' },
-  'reference.js': { folder: 'own', type: 'text/javascript; charset=utf-8' },
-  'swagger-ui.css': { folder: 'swagger-ui', type: 'text/css; charset=utf-8' },
-  'swagger-ui-bundle.js': { folder: 'swagger-ui', type: 'text/javascript; charset=utf-8' },
-  'favicon-32x32.png': { folder: 'swagger-ui', type: 'image/png' },
-};
+const swaggerUi = (name: string) => join(dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json')), name);
 
-/** The document of the interface as YAML and JSON, and swagger-ui with it, for people to try. Read from disk whenever somebody asks. */
+const assets = () =>
+  new Assets({
+    'index.html': { path: new URL('index.html', OWN), type: 'text/html; charset=utf-8' },
+    'reference.js': { path: new URL('reference.js', OWN), type: 'text/javascript; charset=utf-8' },
+    'swagger-ui.css': { path: swaggerUi('swagger-ui.css'), type: 'text/css; charset=utf-8' },
+    'swagger-ui-bundle.js': { path: swaggerUi('swagger-ui-bundle.js'), type: 'text/javascript; charset=utf-8' },
+    'favicon-32x32.png': { path: swaggerUi('favicon-32x32.png'), type: 'image/png' },
+  });
+
+/** The document of the interface as YAML and JSON, and swagger-ui with it, for people to try. */
 export function referenceRouter(): Router {
+  const files = assets();
   const router = new Router({ sensitive: true, methods: METHODS });
 
   router.get('/openapi.yaml', async (ctx) => {
@@ -48,23 +52,12 @@ export function referenceRouter(): Router {
   });
 
   router.get('/docs{/:file}', async (ctx, next) => {
-    const name = ctx.params.file || 'index.html';
-    const file = Object.hasOwn(FILES, name) ? FILES[name]! : undefined;
-    if (!file) return next();
-    ctx.body = await readFile(file.folder === 'own' ? new URL(name, OWN) : join(swaggerUi(), name));
-    ctx.set({
-      'Content-Type': file.type,
-      'Content-Security-Policy': POLICY,
-      'Cache-Control': 'no-cache',
-      'X-Content-Type-Options': 'nosniff',
-      'Referrer-Policy': 'no-referrer',
-    });
+    if (!(await files.answer(ctx, ctx.params.file || 'index.html'))) return next();
+    ctx.set({ 'Content-Security-Policy': POLICY, 'Referrer-Policy': 'no-referrer' });
   });
 
   return router;
 }
-
-const swaggerUi = () => dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
 /** Editors and generators of clients read it from pages of their own. It is public in the repository. */
 function allowEverybody(ctx: Context): void {

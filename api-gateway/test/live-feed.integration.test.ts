@@ -144,3 +144,13 @@ test.each(['/live/index.html', '/live/..%2f..%2fpackage.json', '/live/package.js
     expect((await fetch(`http://127.0.0.1:${gateway!.port}${path}`)).status).toBe(404);
   },
 );
+
+test('a target that is no path is refused, whatever is at its end', async () => {
+  await start();
+  for (const target of ['http://elsewhere.example/', 'http://elsewhere.example/readyz']) {
+    const [answer] = (await once(get({ host: '127.0.0.1', port: gateway!.port, path: target, agent: false }), 'response')) as [
+      IncomingMessage,
+    ];
+    expect(answer.resume().statusCode).toBe(400);
+  }
+});
