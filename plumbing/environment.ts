@@ -112,6 +112,8 @@ export const variable = {
       (origins) => origins.every(isOrigin) || origins.join() === '*',
       'must be * or origins such as https://films.example, separated by commas',
     ),
+  /** Where a service tells of itself: the first of its processes there, each other on the next port. None: nowhere. */
+  statusPort: wholeNumber(1, 65535 - 63, 'a port').optional(),
   /** How many processes of a service share its work. */
   instances: wholeNumber(1, 64, 'a whole number').prefault('1'),
   logLevel: z
@@ -121,6 +123,11 @@ export const variable = {
 
 /** What one of so many processes may have of what all of them may have together. */
 export const share = (total: number, instances: number): number => Math.max(1, Math.floor(total / instances));
+
+/** Where this process of a service tells of itself. */
+export function statusAddress(host: string, first: number | undefined): { host: string; port: number } | undefined {
+  return first === undefined ? undefined : { host, port: first + Number(process.env.NODE_APP_INSTANCE ?? 0) };
+}
 
 /** As `parseEnvironment`, for variables that only have to be there. */
 export function requireVariables(names: string[], environment: Environment): void {

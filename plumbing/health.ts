@@ -84,10 +84,12 @@ function findingOf({ check, limit = CHECK_LIMIT }: Part): Promise<Finding> {
   return Promise.race([checked, late]).finally(() => clearTimeout(clock));
 }
 
+export const statusOf = ({ status }: HealthReport): number => (status === 'ok' ? 200 : 503);
+
 /** Adds `GET /livez`, `/readyz`, and `/health`, which is as `/readyz`: 200, or 503 where the service cannot do what it is for. */
 export function addHealth<R extends { get(path: string, answer: Middleware): unknown }>(router: R, health: Health): R {
   const send = (ctx: Context, report: HealthReport) => {
-    ctx.status = report.status === 'ok' ? 200 : 503;
+    ctx.status = statusOf(report);
     ctx.set({ 'Cache-Control': 'no-store', 'X-Request-Id': ctx.state.requestId });
     ctx.body = report;
   };

@@ -6,9 +6,14 @@ import { standardError } from './output.ts';
 
 export interface Service {
   log: Logger;
+  /** What it has been at for longer than that can take, so that only a new process helps; else nothing. */
+  stuck?(): string | undefined;
   /** Finishes what is in hand and lets go of every connection. */
   close(): Promise<void>;
 }
+
+/** Milliseconds between two questions whether a service is stuck. */
+const LOOK = 5000;
 
 /** After this many milliseconds a stop is forced. Below PM2's `kill_timeout`, so that the reason still reaches the log. */
 const STOP_DEADLINE = 25_000;
@@ -53,6 +58,13 @@ export async function runService(name: string, start: () => Promise<Service>): P
     stop(`unhandled ${what}`, 1);
   };
   process.on('uncaughtException', unhandled('error')).on('unhandledRejection', unhandled('rejection'));
+  const look = () => {
+    const reason = service.stuck?.();
+    if (reason === undefined || stopping) return;
+    log.fatal({ reason }, 'alive, but not working');
+    stop(reason, 1);
+  };
+  setInterval(look, LOOK).unref();
   flushCompileCache(); // else it is written at the end only, and a killed process has none
   globalThis.gc?.({ type: 'major', flavor: 'last-resort', execution: 'sync' }); // what only the start needed: 25 MB
   log.info('ready');

@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
-import { accessLog, type Note } from '@crud-master/plumbing/access-log';
+import { accessLog, type Watch } from '@crud-master/plumbing/access-log';
 import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
-import { problemOf, problems } from '@crud-master/plumbing/problem';
+import { problems } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
@@ -13,26 +13,23 @@ import type { Config } from './config.ts';
 import { cors } from './cors.ts';
 import type { Feed } from './live/feed.ts';
 import { livePage } from './live/page.ts';
-import type { Traffic } from './live/traffic.ts';
-import { isMoviesTarget, moviesProxy } from './movies-proxy.ts';
+import { moviesProxy } from './movies-proxy.ts';
 import type { PublishOrder } from './publisher.ts';
 import { rateLimit } from './rate-limit.ts';
 import { referenceRouter } from './reference.ts';
 import { tracing } from './tracing.ts';
-
-const BILLING = /^\/api\/billing(?=[/?]|$)/;
 
 export interface AppParts {
   log: Logger;
   inventory: Dispatcher;
   publish: PublishOrder;
   health: Health;
-  traffic: Traffic;
+  watch: Watch;
   feed: Feed;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;
 }
 
-export function createApp({ log, inventory, publish, health, traffic, feed, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, watch, feed, config }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
@@ -41,7 +38,7 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
   app.use(tracing());
   app.use(besideApi(probes.routes())); // before the access log and the limits: those who probe are no clients
-  app.use(accessLog(log, noteTraffic(traffic)));
+  app.use(accessLog(log, watch));
   app.use(problems(log));
   app.use(besideApi(page.routes())); // before what lets other origins read, and what limits clients: it has limits of its own
   app.use(cors(config.corsOrigins)); // before what refuses: a page may read that too
@@ -64,12 +61,4 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
   app.use(besideApi(page.allowedMethods()));
   for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
-}
-
-/** Films and orders by what was asked for, whatever the answer. */
-function noteTraffic(traffic: Traffic): Note {
-  return ({ req, res }, status, milliseconds) => {
-    const flow = isMoviesTarget(req.url!) ? 'films' : BILLING.test(req.url!) ? 'orders' : undefined;
-    if (flow) traffic.note(flow, milliseconds, status < 400 ? undefined : (problemOf(res) ?? String(status)));
-  };
 }

@@ -1,4 +1,4 @@
-import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -22,6 +22,9 @@ const variables = z.object({
   RABBITMQ_VHOST: variable.text,
   RABBITMQ_GATEWAY_USER: variable.text,
   RABBITMQ_GATEWAY_PASSWORD: variable.text,
+  BILLING_HOST: variable.host.prefault('127.0.0.1'),
+  BILLING_INSTANCES: variable.instances,
+  BILLING_METRICS_PORT: variable.statusPort,
   BILLING_QUEUE: variable.text,
   BILLING_DEAD_LETTER_QUEUE: variable.text,
   GATEWAY_MAX_HEADER_BYTES: variable.bytes(16_384),
@@ -36,6 +39,8 @@ const variables = z.object({
   RATE_LIMIT: variable.count(0, 0),
   RATE_LIMIT_WINDOW: variable.milliseconds(60_000),
   RATE_LIMIT_CLIENTS: variable.count(10_000),
+  METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
+  API_GATEWAY_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
 });
 
@@ -48,6 +53,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances,
     logLevel: env.LOG_LEVEL,
+    status: statusAddress(env.METRICS_LISTEN_HOST, env.API_GATEWAY_METRICS_PORT),
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
     livePage: env.LIVE_PAGE,

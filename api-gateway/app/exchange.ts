@@ -30,6 +30,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Controller | undefined;
   #over = false;
   #repeated = false;
+  /** When the request was written to inventory, and when its answer was whole, or given up (`performance.now()`); else 0. */
+  #asked = 0;
+  #answered = 0;
   readonly #clock: NodeJS.Timeout;
   readonly #body: ClientBody;
   readonly #client: Client;
@@ -66,6 +69,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
+    this.#asked ||= performance.now();
     if (this.#over) controller.abort(new Error('the client is gone'));
   }
 
@@ -140,8 +144,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error('the client is gone'));
   }
 
+  /** Milliseconds that inventory took; undefined when it was not asked. */
+  get wait(): number | undefined {
+    return this.#asked > 0 ? this.#answered - this.#asked : undefined;
+  }
+
   #finish(): void {
     this.#over = true;
+    this.#answered = performance.now();
     clearTimeout(this.#clock);
   }
 }

@@ -25,6 +25,7 @@ export function moviesProxy(origin: string, options: ExchangeOptions): Middlewar
     if (!isMoviesTarget(path)) return next();
     ctx.respond = false; // the exchange answers, and koa-proxies does not learn when
     const exchange = new Exchange({ req, res, trace: ctx.state.trace }, options);
+    ctx.state.exchange = exchange; // for the metrics
     forward({ req, res: UNWATCHED, path, exchange } as unknown as Context, next).catch((error: Error) => {
       options.log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
       res.destroy();

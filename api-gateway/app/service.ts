@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { startStatusServer } from '@crud-master/plumbing/status-server';
 import { createApp } from './app.ts';
 import { BrokerLink } from './broker.ts';
 import { loadConfig } from './config.ts';
@@ -10,6 +11,7 @@ import { gatewayHealth } from './health.ts';
 import { createGatewayServer } from './http-server.ts';
 import { inventoryPool } from './inventory.ts';
 import { createLive } from './live/live.ts';
+import { gatewayMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 
 /** Milliseconds that the start waits for the broker before it goes on without. */
@@ -27,7 +29,9 @@ export const run = (environment: Environment) =>
 
     const health = gatewayHealth(config.inventory.origin, publisher);
     const { traffic, feed } = createLive({ health, link, log, config });
-    const app = createApp({ log, inventory, publish: publisher.publish, health, traffic, feed, config });
+    const { metrics, watch, measured } = gatewayMetrics(health, publisher, traffic, () => feed.look());
+    const status = startStatusServer(config.status, { health, metrics, log });
+    const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, feed, config });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');
@@ -38,6 +42,7 @@ export const run = (environment: Environment) =>
     return {
       log,
       async close() {
+        status.close();
         feed.close();
         await server.close();
         await publisher.close();

@@ -1,8 +1,12 @@
 import type { Service } from '@crud-master/plumbing/lifecycle';
 import type { Logger } from '@crud-master/plumbing/log';
+import { startStatusServer } from '@crud-master/plumbing/status-server';
+import { Activity } from './activity.ts';
 import type { Config } from './config.ts';
 import { consume } from './consumer.ts';
 import { openDatabase } from './database.ts';
+import { billingHealth } from './health.ts';
+import { billingMetrics } from './metrics.ts';
 import { forgetMessageIds, storeOrders } from './order-store.ts';
 import { createPatientStore } from './patient-store.ts';
 import { openSession } from './session.ts';
@@ -16,12 +20,16 @@ const HOUR = 3_600_000;
 export function startBilling(config: Config, log: Logger): Service {
   const database = openDatabase(config.database);
   const { broker, maxMessageBytes } = config;
+  const activity = new Activity();
+  const health = billingHealth(activity, database);
+  const status = startStatusServer(config.status, { health, metrics: billingMetrics(health, activity), log });
   const consumer = consume({
     openSession: (prefetch, deliver) => openSession(broker, prefetch, deliver),
-    store: createPatientStore((incoming) => storeOrders(database, incoming), log),
+    store: createPatientStore((incoming) => storeOrders(database, incoming), activity, log),
     queue: broker.queue,
     prefetch: broker.prefetch,
     maxMessageBytes,
+    activity,
     log,
   });
 
@@ -38,7 +46,9 @@ export function startBilling(config: Config, log: Logger): Service {
 
   return {
     log,
+    stuck: () => activity.stuck,
     async close() {
+      status.close();
       clearInterval(pruning);
       await consumer.close();
       await Promise.race([database.$disconnect(), new Promise((resolve) => setTimeout(resolve, 1000))]);

@@ -1,4 +1,4 @@
-import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -19,6 +19,8 @@ const variables = z.object({
   // At most as much as JSON.parse certainly survives, and reads before a heartbeat is missed.
   BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576, 1_048_576),
   MESSAGE_ID_RETENTION_DAYS: variable.count(30),
+  METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
+  BILLING_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
 });
 
@@ -30,6 +32,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances: env.BILLING_INSTANCES,
     logLevel: env.LOG_LEVEL,
+    status: statusAddress(env.METRICS_LISTEN_HOST, env.BILLING_METRICS_PORT),
     database: {
       host: env.ORDERS_DB_HOST,
       port: env.ORDERS_DB_PORT,

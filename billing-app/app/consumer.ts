@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { ConsumeMessage } from 'amqplib';
+import type { Activity } from './activity.ts';
 import { type Batch, type Decision, decide, readBatch } from './batch.ts';
 import { requestId } from './dead-letter.ts';
 import { Inbox } from './inbox.ts';
@@ -26,6 +27,8 @@ interface Dependencies {
   queue: string;
   prefetch: number;
   maxMessageBytes: number;
+  /** Is told what happens. */
+  activity: Activity;
   log: Logger;
 }
 
@@ -36,7 +39,7 @@ export interface Consumer {
 
 /** Consumes the queue until it is closed: session after session, batch after batch. */
 export function consume(dependencies: Dependencies): Consumer {
-  const { openSession, queue, prefetch, log } = dependencies;
+  const { openSession, queue, prefetch, activity, log } = dependencies;
   const closing = new AbortController();
   let current: Session | undefined;
 
@@ -46,14 +49,17 @@ export function consume(dependencies: Dependencies): Consumer {
         const inbox = new Inbox();
         current = await openSession(prefetch, (message) => inbox.deliver(message));
         log.info({ queue }, 'consuming');
+        activity.consuming(() => inbox.inHand);
         away = false;
         await work(current, inbox, closing.signal, dependencies);
+        activity.notConsuming('was lost');
         await current.close();
         const { reason } = current.lost;
         if (!closing.signal.aborted) log.warn({ reason: messageOf(reason) }, 'no longer consuming, retrying');
       } catch (error) {
         if (!away) log.warn({ reason: messageOf(error) }, 'the broker cannot be used, still trying');
         away = true;
+        activity.notConsuming('cannot be consumed from');
       }
       await sleep(RETRY, undefined, { signal: closing.signal }).catch(() => {});
     }
@@ -72,7 +78,7 @@ export function consume(dependencies: Dependencies): Consumer {
 
 /** Takes, reads, stores, decides and acknowledges, batch after batch, until the session is lost or the consumer closes. */
 async function work(session: Session, inbox: Inbox, closing: AbortSignal, dependencies: Dependencies): Promise<void> {
-  const { store, queue, prefetch, maxMessageBytes, log } = dependencies;
+  const { store, queue, prefetch, maxMessageBytes, activity, log } = dependencies;
   const stop = AbortSignal.any([session.lost, closing]);
   const letterbox = new Letterbox({
     session,
@@ -80,22 +86,25 @@ async function work(session: Session, inbox: Inbox, closing: AbortSignal, depend
     delivered: (message) => receipts.send([message]),
     changed: () => receipts.sendDue(),
     stop,
+    activity,
     log,
   });
   const receipts = createReceipts(session, inbox, letterbox, prefetch);
 
-  let storing: { batch: Batch; outcomes: Promise<FinalOutcome[]> } | undefined;
+  let storing: { batch: Batch; began: number; outcomes: Promise<FinalOutcome[]> } | undefined;
   try {
     while (storing || !stop.aborted) {
       // While one batch is being stored, the next one is read, if it is there as a whole.
       const messages = !storing || inbox.holds(BATCH) ? await inbox.take(BATCH, stop) : [];
       const next = messages.length > 0 ? readBatch(messages, maxMessageBytes) : undefined;
       if (next) letterbox.add(next.letters); // at once: they are on their way while the orders are stored
-      const stored = storing && { batch: storing.batch, outcomes: await storing.outcomes };
-      storing = next && { batch: next, outcomes: next.orders.length > 0 ? store(next.orders, stop) : Promise.resolve([]) };
+      const stored = storing && { ...storing, outcomes: await storing.outcomes };
+      const began = performance.now();
+      storing = next && { batch: next, began, outcomes: next.orders.length > 0 ? store(next.orders, stop) : Promise.resolve([]) };
       storing?.outcomes.catch(() => {}); // it is awaited later
       if (!stored) continue;
       const { done, letters } = decide(stored.batch, stored.outcomes);
+      activity.stored({ orders: stored.batch.orders.length, seconds: (performance.now() - stored.began) / 1000, done });
       report(done, log);
       letterbox.add(letters);
       receipts.add(done);

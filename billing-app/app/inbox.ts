@@ -14,10 +14,12 @@ export class Inbox {
   readonly #waiting: ConsumeMessage[] = [];
   readonly #putOff: { message: ConsumeMessage; size: number }[] = [];
   #largeBytes = 0;
+  #inHand = 0;
   #wake = () => {};
 
   deliver(message: ConsumeMessage): void {
     const size = message.content.length;
+    this.#inHand++;
     if (!this.#fits(size)) {
       this.#putOff.push({ message: { ...message, content: Buffer.alloc(0) }, size });
       return;
@@ -25,6 +27,11 @@ export class Inbox {
     if (size > LARGE) this.#largeBytes += size;
     this.#waiting.push(message);
     this.#wake();
+  }
+
+  /** Messages that are not acknowledged, and did not go back. */
+  get inHand(): number {
+    return this.#inHand;
   }
 
   /** Whether that many wait. */
@@ -46,6 +53,7 @@ export class Inbox {
 
   /** They are acknowledged, and take no room any more. */
   settled(messages: ConsumeMessage[]): void {
+    this.#inHand -= messages.length;
     for (const { content } of messages) if (content.length > LARGE) this.#largeBytes -= content.length;
   }
 
@@ -57,7 +65,9 @@ export class Inbox {
       free = Math.min(free, ROOM) - size;
       return !room;
     });
-    return this.#putOff.splice(0, count < 0 ? this.#putOff.length : count).map(({ message }) => message);
+    const returned = this.#putOff.splice(0, count < 0 ? this.#putOff.length : count);
+    this.#inHand -= returned.length;
+    return returned.map(({ message }) => message);
   }
 
   /** The delivery tag of the oldest message that was put off, else Infinity. */

@@ -1,5 +1,6 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import type { ConsumeMessage } from 'amqplib';
+import type { Activity } from './activity.ts';
 import { deadLetterCopies, isUnsendable, type Letter, requestId } from './dead-letter.ts';
 import { createPatience } from './patience.ts';
 import type { Session } from './session.ts';
@@ -16,6 +17,7 @@ interface Dependencies {
   changed(): void;
   /** What cannot be delivered after it has aborted stays in the queue. */
   stop: AbortSignal;
+  activity: Pick<Activity, 'park' | 'lettersStuck'>;
   log: Logger;
 }
 
@@ -55,7 +57,7 @@ export class Letterbox {
   }
 
   async #deliverAll(): Promise<void> {
-    const { session, changed, stop, log } = this.#dependencies;
+    const { session, changed, stop, activity, log } = this.#dependencies;
     while (this.#letters.length > 0 && !session.lost.aborted) {
       const results = await Promise.allSettled(this.#letters.splice(0, AT_ONCE).map((letter) => this.#deliver(letter)));
       const failure = results.find((result) => result.status === 'rejected');
@@ -66,7 +68,7 @@ export class Letterbox {
           'dead letters cannot be written now, they stay in the queue; still trying',
         );
       }
-      this.#stuck = failure !== undefined;
+      this.#stuck = activity.lettersStuck = failure !== undefined;
       changed();
       if (failure) {
         await session.declare().catch(() => {});
@@ -77,7 +79,7 @@ export class Letterbox {
   }
 
   async #deliver(letter: Letter): Promise<void> {
-    const { session, queue, delivered, log } = this.#dependencies;
+    const { session, queue, delivered, activity, log } = this.#dependencies;
     try {
       await publish(letter, session, queue);
     } catch (error) {
@@ -86,6 +88,7 @@ export class Letterbox {
     }
     this.#pending.delete(letter.message.fields.deliveryTag);
     delivered(letter.message);
+    activity.park(letter);
     const context = { request_id: requestId(letter.message), message_id: letter.id };
     log.warn({ ...context, kind: letter.why.kind, reason: letter.why.reason }, 'message moved to the dead letters');
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Activity } from './activity.ts';
 import { isRefusal } from './database.ts';
 import type { IncomingOrder, Outcome } from './order-store.ts';
 import { createPatience } from './patience.ts';
@@ -11,15 +12,19 @@ export type FinalOutcome = Outcome | { refused: string };
  * database does not blame on the values is not the orders' fault, and waits. Only a batch that holds a refused order is
  * divided, until that one stands alone.
  */
-export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise<Outcome[]>, log: Logger) {
-  let away = false;
+export function createPatientStore(
+  store: (incoming: IncomingOrder[]) => Promise<Outcome[]>,
+  activity: Pick<Activity, 'storing' | 'databaseAway'>,
+  log: Logger,
+) {
   const patience = createPatience();
 
   return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]> {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const outcomes = await store(incoming);
+        activity.storing(true);
+        const outcomes = await store(incoming).finally(() => activity.storing(false));
         available();
         return outcomes;
       } catch (error) {
@@ -36,14 +41,14 @@ export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise
   };
 
   function available(): void {
-    if (away) log.info('database available again');
-    away = false;
+    if (activity.databaseAway) log.info('database available again');
+    activity.databaseAway = false;
     patience.reset();
   }
 
   function unavailable(error: unknown): void {
-    if (!away) log.warn({ reason: lastLine(error) }, 'orders cannot be stored now, they wait in the queue');
-    away = true;
+    if (!activity.databaseAway) log.warn({ reason: lastLine(error) }, 'orders cannot be stored now, they wait in the queue');
+    activity.databaseAway = true;
   }
 }
 

@@ -24,6 +24,7 @@ function start(publish: (properties: Options.Publish) => Promise<void>) {
     delivered: ({ fields }) => delivered.push(fields.deliveryTag),
     changed: () => {},
     stop: stop.signal,
+    activity: { park: () => {}, lettersStuck: false },
     log: pino({ level: 'silent' }),
   });
   return { letterbox, delivered, stop, declared: () => declared };

@@ -1,9 +1,11 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { Activity } from '../app/activity.ts';
 import type { IncomingOrder } from '../app/order-store.ts';
 import { createPatientStore } from '../app/patient-store.ts';
 
 const log = pino({ level: 'silent' });
+const activity = new Activity();
 const failure = (originalCode: string) =>
   Object.assign(new Error(originalCode), { meta: { driverAdapterError: { cause: { originalCode } } } });
 const orders = (count: number): IncomingOrder[] =>
@@ -15,10 +17,14 @@ const orders = (count: number): IncomingOrder[] =>
 
 describe('the patient store', () => {
   it('parts a refused order from its neighbours', async () => {
-    const store = createPatientStore(async (incoming) => {
-      if (incoming.some(({ messageId }) => messageId === '5')) throw failure('23514');
-      return incoming.map(({ messageId }) => ({ stored: Number(messageId) }));
-    }, log);
+    const store = createPatientStore(
+      async (incoming) => {
+        if (incoming.some(({ messageId }) => messageId === '5')) throw failure('23514');
+        return incoming.map(({ messageId }) => ({ stored: Number(messageId) }));
+      },
+      activity,
+      log,
+    );
     const outcomes = await store(orders(8), new AbortController().signal);
     expect(outcomes.map((outcome) => typeof outcome === 'object' && 'refused' in outcome)).toEqual(
       [0, 1, 2, 3, 4, 5, 6, 7].map((index) => index === 5),
@@ -29,10 +35,14 @@ describe('the patient store', () => {
     'waits on %s, a few attempts a second, and never refuses an order for it',
     async (code) => {
       let attempts = 0;
-      const store = createPatientStore(async () => {
-        attempts++;
-        throw failure(code);
-      }, log);
+      const store = createPatientStore(
+        async () => {
+          attempts++;
+          throw failure(code);
+        },
+        activity,
+        log,
+      );
       await expect(store(orders(1), AbortSignal.timeout(700))).rejects.toThrow();
       expect(attempts).toBe(2);
     },

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { METHODS } from 'node:http';
-import { accessLog } from '@crud-master/plumbing/access-log';
+import { accessLog, type Watch } from '@crud-master/plumbing/access-log';
 import { besideApi } from '@crud-master/plumbing/beside-api';
-import { addHealth, Health } from '@crud-master/plumbing/health';
+import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
 import { givenRequestId } from '@crud-master/plumbing/request-id';
@@ -14,22 +14,18 @@ import { moviesRouter } from './movies.ts';
 
 interface AppParts {
   database: Database;
+  health: Health;
+  watch: Watch;
   log: Logger;
   /** Bytes */
   bodyLimit: number;
 }
 
-/** Milliseconds: less than the gateway waits for the answer, which is to be that it is the database. */
-const DATABASE_LIMIT = 700;
-
 const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
 
-export function createApp({ database, log, bodyLimit }: AppParts): Koa {
+export function createApp({ database, health, watch, log, bodyLimit }: AppParts): Koa {
   const movies = moviesRouter(database, bodyLimit);
-  const health = addHealth(
-    new Router({ sensitive: true, methods: METHODS }),
-    new Health([{ name: 'database', check: () => database.check(), limit: DATABASE_LIMIT }]),
-  );
+  const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const app = new Koa();
   // What fails after the answer has begun: Koa has cut the connection, and the client knows that the list is incomplete.
   app.on('error', (error: NodeJS.ErrnoException, ctx: Koa.Context) => {
@@ -37,11 +33,11 @@ export function createApp({ database, log, bodyLimit }: AppParts): Koa {
     log.error({ err: error, request_id: ctx.state.requestId }, 'answer broken off');
   });
   app.use(requestId());
-  app.use(besideApi(health.routes())); // before the access log: probes would fill it
-  app.use(accessLog(log));
+  app.use(besideApi(probes.routes())); // before the access log: probes would fill it
+  app.use(accessLog(log, watch));
   app.use(problems(log));
   app.use(databaseProblems(log));
-  app.use(besideApi(health.allowedMethods()));
+  app.use(besideApi(probes.allowedMethods()));
   app.use(movies.routes());
   app.use(movies.allowedMethods());
   return app;

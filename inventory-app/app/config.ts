@@ -1,4 +1,4 @@
-import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -22,6 +22,8 @@ const variables = z.object({
   // Together below the gateway's INVENTORY_TIMEOUT, so that the client learns that it is the database
   MOVIES_DB_CONNECT_TIMEOUT: variable.milliseconds(1500),
   MOVIES_DB_QUERY_TIMEOUT: variable.milliseconds(3000),
+  METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
+  INVENTORY_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
 });
 
@@ -38,6 +40,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances: env.INVENTORY_INSTANCES,
     logLevel: env.LOG_LEVEL,
+    status: statusAddress(env.METRICS_LISTEN_HOST, env.INVENTORY_METRICS_PORT),
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
     limits: {
       headerBytes: env.INVENTORY_MAX_HEADER_BYTES,

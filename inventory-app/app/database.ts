@@ -51,6 +51,8 @@ export function openDatabase(config: Config['database']) {
       });
       return checking;
     },
+    /** How many connections there are, and how many queries wait for one. */
+    usage: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     movie: client.movie,
     deleteAll: () => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => query<Row>(pool, statement, values),

@@ -1,10 +1,13 @@
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { startStatusServer } from '@crud-master/plumbing/status-server';
 import { createApp } from './app.ts';
 import { loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
+import { inventoryHealth } from './health.ts';
 import { createInventoryServer } from './http-server.ts';
+import { inventoryMetrics } from './metrics.ts';
 
 /** The service as a process: configuration, connections, and their end. Opens the database and the port. */
 export const run = (environment: Environment) =>
@@ -13,7 +16,10 @@ export const run = (environment: Environment) =>
     const log = createLog('inventory_app', config.logLevel, config.instances);
     const database = openDatabase(config.database);
 
-    const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
+    const health = inventoryHealth(database);
+    const { metrics, watch } = inventoryMetrics(health, database);
+    const status = startStatusServer(config.status, { health, metrics, log });
+    const app = createApp({ database, health, watch, log, bodyLimit: config.limits.bodyBytes });
     const server = createInventoryServer(app.callback(), config, log);
     await database.warmUp().catch(() => {}); // the database may be away
     log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
@@ -21,6 +27,7 @@ export const run = (environment: Environment) =>
     return {
       log,
       async close() {
+        status.close();
         await server.close();
         await database.close();
       },

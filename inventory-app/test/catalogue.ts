@@ -5,7 +5,9 @@ import { createTestDatabase } from '../../scripts/prove/tests/services.ts';
 import { createApp } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 import { openDatabase } from '../app/database.ts';
+import { inventoryHealth } from '../app/health.ts';
 import { createInventoryServer } from '../app/http-server.ts';
+import { inventoryMetrics } from '../app/metrics.ts';
 
 export type Catalogue = Awaited<ReturnType<typeof startCatalogue>>;
 
@@ -20,7 +22,9 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
   const config = loadConfig(environment);
   const database = openDatabase(config.database);
   const log = createLog('inventory_app', 'silent');
-  const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
+  const health = inventoryHealth(database);
+  const { watch } = inventoryMetrics(health, database);
+  const app = createApp({ database, health, watch, log, bodyLimit: config.limits.bodyBytes });
   const http = createInventoryServer(app.callback(), config, log);
   const port = (await http.listen(0, ['127.0.0.1']))[0]!.port;
 

@@ -6,6 +6,7 @@ import { gatewayHealth } from '../../app/health.ts';
 import { createGatewayServer } from '../../app/http-server.ts';
 import { inventoryPool } from '../../app/inventory.ts';
 import { createLive } from '../../app/live/live.ts';
+import { gatewayMetrics } from '../../app/metrics.ts';
 import type { Publisher, PublishOrder } from '../../app/publisher.ts';
 
 export interface TestGateway {
@@ -41,7 +42,8 @@ export async function startGateway(
   const log = createLog('api_gateway', config.logLevel);
   const health = gatewayHealth(config.inventory.origin, broker);
   const live = createLive({ health, link: { connection: undefined }, log, config });
-  const app = createApp({ log, inventory, publish, health, ...live, config });
+  const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look());
+  const app = createApp({ log, inventory, publish: measured(publish), health, watch, feed: live.feed, config });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {

@@ -8,6 +8,8 @@ import { createApp } from '../../../inventory-app/app/app.ts';
 import { loadConfig } from '../../../inventory-app/app/config.ts';
 import { type Database, openDatabase } from '../../../inventory-app/app/database.ts';
 import { PrismaClient } from '../../../inventory-app/app/generated/client.ts';
+import { inventoryHealth } from '../../../inventory-app/app/health.ts';
+import { inventoryMetrics } from '../../../inventory-app/app/metrics.ts';
 
 const config = loadConfig(loadEnvironment(new URL('../../../.env', import.meta.url), process.env));
 const { host, port, name: database, user, password, connections: max } = config.database;
@@ -52,7 +54,11 @@ const findMany: Read = async ({ name }, values) => {
 
 const query = { findMany, queryRaw }[process.env.VARIANT as 'findMany' | 'queryRaw'];
 const ours = openDatabase(config.database);
+const health = inventoryHealth(ours);
+const { watch } = inventoryMetrics(health, ours);
 const app = createApp({
+  health,
+  watch,
   bodyLimit: config.limits.bodyBytes,
   database: { ...ours, query: query as Database['query'] },
   log: createLog('inventory_app', config.logLevel),

@@ -6,6 +6,7 @@ import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { createLog } from '@crud-master/plumbing/log';
 import type { ConsumeMessage } from 'amqplib';
 import type { AckOrNack } from 'rascal';
+import { Activity } from '../../../billing-app/app/activity.ts';
 import { loadConfig } from '../../../billing-app/app/config.ts';
 import { consume } from '../../../billing-app/app/consumer.ts';
 import { openDatabase } from '../../../billing-app/app/database.ts';
@@ -49,12 +50,14 @@ async function openSession(prefetch: number, deliver: (message: ConsumeMessage) 
   };
 }
 
+const activity = new Activity();
 const consumer = consume({
   openSession,
-  store: createPatientStore((incoming) => storeOrders(database, incoming), log),
+  store: createPatientStore((incoming) => storeOrders(database, incoming), activity, log),
   queue: config.broker.queue,
   prefetch: config.broker.prefetch,
   maxMessageBytes: config.maxMessageBytes,
+  activity,
   log,
 });
 process.once('SIGTERM', () => consumer.close().finally(() => process.exit()));

@@ -12,6 +12,7 @@ import { isAlive } from '../../run/servers/process.ts';
 import { stopBroker } from '../../run/servers/rabbitmq/node-files.ts';
 import { type Broker, startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
 import { markOf, withOwnPasswords } from '../../run/stack/identity.ts';
+import { METRICS_PORTS } from '../../run/stack/services.ts';
 
 /** What the tests get to know of the PostgreSQL and RabbitMQ of this run. */
 export interface Services {
@@ -56,6 +57,8 @@ export async function startPrivateServices(): Promise<{ services: Services; stop
       ORDERS_DB_PORT: String(postgres.port),
       RABBITMQ_HOST: broker.host,
       RABBITMQ_PORT: String(broker.port),
+      // A test that wants metrics chooses ports of its own.
+      ...Object.fromEntries(METRICS_PORTS.map((name) => [name, ''])),
     });
     // One after the other: two sessions may not change the rights on what all databases share at the same time.
     for (const { app, prefix } of databases) await createMigrated(postgres, app, prefix, env);

@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { startBroker } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { METRICS_PORTS } from '../../run/stack/services.ts';
 import { type Services, startPrivateServices, templateOf } from './private-services.ts';
 
 declare module 'vitest' {
@@ -96,7 +97,11 @@ export async function createTestStack(): Promise<Record<string, string>> {
     ...films.env,
     ORDERS_DB_NAME: orders.name,
     RABBITMQ_VHOST: vhost,
-    API_GATEWAY_PORT: String(await anyFreePort()),
-    INVENTORY_PORT: String(await anyFreePort()),
+    BILLING_HOST: '127.0.0.1',
+    ...(await freePorts(['API_GATEWAY_PORT', 'INVENTORY_PORT', ...METRICS_PORTS])),
   };
+}
+
+async function freePorts(names: string[]): Promise<Record<string, string>> {
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await anyFreePort())])));
 }

@@ -1,19 +1,36 @@
 #!/usr/bin/env bash
-# Does:  closes this machine's ports, except SSH and the one that it serves.
+# Does:  closes this machine's ports, except SSH and those that it serves.
 # Why:   the services already listen no wider than they must; the firewall says so once more.
-# Needs: the key of .env with the open port, then `from` and either `anywhere` or the key with the only address that may use it:
+# Needs: for each open port the key of .env, then `from` and either `anywhere` or the key with an address that may use it:
 #          nftables.sh RABBITMQ_PORT from GATEWAY_VM_IP
+#        Ports of metrics are as many as a service can have processes.
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
 load_settings
 
-port=$(setting "$1")
-whose=''
-if [[ $3 != anywhere ]]; then
-  address=$(setting "$3")
-  whose="ip saddr $address "
-fi
+# Of the metrics, the port may be empty, and whose address may read them: they are closed then.
+value() {
+  if [[ $1 == *_METRICS_PORT || $1 == PROMETHEUS_IP ]]; then printf %s "${!1:-}"; else setting "$1"; fi
+}
+
+rules=''
+opened=''
+while (($# >= 3)); do
+  port=$(value "$1")
+  [[ $1 == *_METRICS_PORT && -n $port ]] && port=$port-$((port + 63))
+  whose=''
+  address=anywhere
+  if [[ $3 != anywhere ]]; then
+    address=$(value "$3")
+    whose="ip saddr $address "
+  fi
+  if [[ -n $port && -n $address ]]; then
+    rules+="    ${whose}tcp dport $port accept"$'\n'
+    opened+=", $port from $address"
+  fi
+  shift 3
+done
 
 install_packages nftables
 if write_file /etc/nftables.conf 644 <<RULES
@@ -30,8 +47,7 @@ table inet filter {
     meta l4proto { icmp, ipv6-icmp } accept
     udp sport 67 udp dport 68 accept
     tcp dport 22 accept
-    ${whose}tcp dport $port accept
-    reject with icmpx admin-prohibited
+${rules}    reject with icmpx admin-prohibited
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -44,4 +60,4 @@ then
 fi
 systemctl --quiet enable nftables
 nft list table inet filter >/dev/null 2>&1 || nft --file /etc/nftables.conf
-say "port $port is open ${3/#/from }"
+say "open: ${opened#, }"

@@ -20,6 +20,8 @@ const OVERLAY: Environment = {
   MOVIES_DB_HOST: LOOPBACK,
   ORDERS_DB_HOST: LOOPBACK,
   RABBITMQ_HOST: LOOPBACK,
+  BILLING_HOST: LOOPBACK,
+  METRICS_LISTEN_HOST: LOOPBACK,
 };
 
 /** `.env` for this computer. What `own` already has wins over the file; hosts are always this computer. */

@@ -10,10 +10,25 @@ import type { Environment } from './environment.ts';
 
 /** In the order in which they stop: what takes work in first. */
 export const services = [
-  { workspace: 'api-gateway', name: 'api_gateway', port: 'API_GATEWAY_PORT', load: loadGatewayConfig },
-  { workspace: 'billing-app', name: 'billing_app', port: undefined, load: loadBillingConfig },
-  { workspace: 'inventory-app', name: 'inventory_app', port: 'INVENTORY_PORT', load: loadInventoryConfig },
+  {
+    workspace: 'api-gateway',
+    name: 'api_gateway',
+    port: 'API_GATEWAY_PORT',
+    metrics: 'API_GATEWAY_METRICS_PORT',
+    load: loadGatewayConfig,
+  },
+  { workspace: 'billing-app', name: 'billing_app', port: undefined, metrics: 'BILLING_METRICS_PORT', load: loadBillingConfig },
+  {
+    workspace: 'inventory-app',
+    name: 'inventory_app',
+    port: 'INVENTORY_PORT',
+    metrics: 'INVENTORY_METRICS_PORT',
+    load: loadInventoryConfig,
+  },
 ] as const;
+
+/** The names of the variables with the first port on which each tells of itself. */
+export const METRICS_PORTS = services.map(({ metrics }) => metrics);
 
 export type Service = (typeof services)[number];
 

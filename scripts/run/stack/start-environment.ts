@@ -1,11 +1,11 @@
-import { isFree } from '../servers/ports.ts';
+import { freePort, isFree } from '../servers/ports.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { type Environment, homeEnvironment, requireUsable, savedEnvironment, savedOverrides } from './environment.ts';
 import { movedServer } from './findings.ts';
 import { takenText } from './readiness.ts';
 import { isUp, type Running, runsAny } from './running.ts';
-import { services } from './services.ts';
+import { instancesOf, type Service, services } from './services.ts';
 
 type Variables = Record<string, string | undefined>;
 
@@ -39,6 +39,7 @@ export async function startEnvironment(
   place('RABBITMQ_PORT', running.broker);
   if (own.ORDERS_DB_PORT === undefined || running.postgres) environment.ORDERS_DB_PORT = environment.MOVIES_DB_PORT!;
   requireUsable(environment);
+  for (const each of services) environment[each.metrics] = await metricsPort(each, environment, own, running, saved);
   await requirePorts(environment, own, running, report);
   return { environment, overrides, saved };
 }
@@ -57,6 +58,14 @@ async function requirePorts(environment: Environment, own: Variables, running: R
     if (own[name]) await requireFree(name, environment[name]!);
     else if (runsAny(running)) await movedServer(title, environment[name]!).then((text) => text && report.note(text));
   }
+}
+
+/** The ports of one that runs stay where they are; else those that nobody has chosen are the next that are free. */
+async function metricsPort(each: Service, environment: Environment, own: Variables, running: Running, saved: Environment) {
+  const wanted = environment[each.metrics] ?? '';
+  if (wanted === '' || own[each.metrics]) return wanted;
+  if (isUp(running, each.name)) return saved[each.metrics] ?? wanted;
+  return String(await freePort(Number(wanted), instancesOf(each, environment)));
 }
 
 async function requireFree(variable: string, port: string): Promise<void> {

@@ -1,0 +1,128 @@
+import type { Watch } from '@crud-master/plumbing/access-log';
+import type { Health } from '@crud-master/plumbing/health';
+import { apiRoute, Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
+import { problemOf } from '@crud-master/plumbing/problem';
+import type { Obstacle } from './broker.ts';
+import type { Exchange } from './exchange.ts';
+import type { LiveState } from './live/state.ts';
+import type { Traffic } from './live/traffic.ts';
+import type { Publisher, PublishOrder } from './publisher.ts';
+
+const OBSTACLES: (Obstacle | 'silent')[] = ['unreachable', 'silent', 'blocked', 'refused', 'missing'];
+
+/** Seconds: the gateway's own time is far below a client's. */
+const OWN_TIMES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+export interface GatewayMetrics {
+  metrics: Metrics;
+  /** Learns of each request: for the metrics, and for the live page. */
+  watch: Watch;
+  /** That publish, measured. */
+  measured(publish: PublishOrder): PublishOrder;
+}
+
+/** `look` asks the broker how long the queues are. */
+export function gatewayMetrics(
+  health: Health,
+  publisher: Pick<Publisher, 'obstacle'>,
+  traffic: Traffic,
+  look: () => Promise<LiveState>,
+): GatewayMetrics {
+  const metrics = new Metrics(health);
+  metrics.gauge(
+    'gateway_broker_obstacle',
+    'What keeps the gateway from publishing orders: 1 for that reason',
+    ['reason'],
+    (set) => {
+      for (const reason of OBSTACLES) set(publisher.obstacle === reason ? 1 : 0, { reason });
+    },
+  );
+  addQueues(metrics, look);
+  metrics.counter(
+    'gateway_refusals_total',
+    'Films and orders refused, by kind of problem, or by status where inventory refused',
+    'kind',
+    () => traffic.refusals(),
+  );
+  return { metrics, watch: watchRequests(metrics, traffic), measured: measuredBy(metrics) };
+}
+
+function addQueues(metrics: Metrics, look: () => Promise<LiveState>): void {
+  const queue = (name: string, help: string, read: (state: LiveState) => number | null | undefined) =>
+    metrics.gauge(name, help, [], async (set) => {
+      const value = read(await look());
+      if (typeof value === 'number') set(value);
+    });
+  queue(
+    'orders_queue_messages',
+    'Orders that wait in the queue; absent while the broker does not say',
+    (state) => state.queue?.messages,
+  );
+  queue('orders_queue_consumers', 'Processes that consume the queue', (state) => state.queue?.consumers);
+  queue(
+    'orders_queue_oldest_seconds',
+    'How long the oldest order has waited at least; absent where it is not known',
+    (state) => state.oldestWait,
+  );
+  queue(
+    'dead_letters_messages',
+    'Messages that could not become orders, until somebody deals with them',
+    (state) => state.deadLetters,
+  );
+}
+
+/** Films and orders by what was asked for, whatever the answer. */
+function watchRequests(metrics: Metrics, traffic: Traffic): Watch {
+  const requests = requestMetrics(metrics, apiRoute);
+  const waits = metrics.histogram(
+    'gateway_inventory_wait_seconds',
+    'From a film request written to inventory until its answer is whole',
+  );
+  const own = metrics.histogram('gateway_own_time_seconds', 'What a film request took beside that', [], OWN_TIMES);
+  return {
+    begin: requests.begin,
+    end(ctx, status, milliseconds) {
+      requests.end(ctx, status, milliseconds);
+      const { req, res, state } = ctx;
+      const route = apiRoute(req.url!);
+      if (route === 'other') return;
+      const isOrder = route.startsWith('/api/billing');
+      traffic.note(isOrder ? 'orders' : 'films', milliseconds, status < 400 ? undefined : (problemOf(res) ?? String(status)));
+      const wait = (state.exchange as Exchange | undefined)?.wait;
+      if (wait === undefined) return;
+      waits.observe(wait / 1000);
+      own.observe(Math.max(0, milliseconds - wait) / 1000);
+    },
+  };
+}
+
+function measuredBy(metrics: Metrics): GatewayMetrics['measured'] {
+  const confirms = metrics.histogram(
+    'gateway_publish_confirm_seconds',
+    "From an order's publish until the broker has confirmed it",
+  );
+  const outcomes: Record<string, number> = { confirmed: 0 };
+  let inFlight = 0;
+  metrics.counter(
+    'gateway_publishes_total',
+    'Orders by what became of them: confirmed, or the kind of the problem',
+    'outcome',
+    () => outcomes,
+  );
+  metrics.gauge('gateway_publishes_in_flight', 'Orders that wait for their confirm', [], (set) => set(inFlight));
+  return (publish) => async (message) => {
+    const start = performance.now();
+    let outcome = 'confirmed';
+    inFlight++;
+    try {
+      await publish(message);
+      confirms.observe((performance.now() - start) / 1000);
+    } catch (error) {
+      outcome = (error as { problem?: { kind?: string } }).problem?.kind ?? 'error';
+      throw error;
+    } finally {
+      inFlight--;
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    }
+  };
+}

@@ -1,0 +1,20 @@
+import { Health } from '@crud-master/plumbing/health';
+import type { Activity } from './activity.ts';
+import type { Database } from './database.ts';
+
+/** Billing is ready when it consumes and can store. Dead letters that cannot be written wait in the queue. */
+export function billingHealth(activity: Activity, database: Database): Health {
+  let checking: Promise<unknown> | undefined; // one at a time, however long a frozen database takes
+  const check = async () => {
+    checking ??= database.$queryRaw`SELECT message_id FROM handled_messages LIMIT 1`.finally(() => {
+      checking = undefined;
+    });
+    await checking;
+    return activity.databaseAway ? 'does not take orders' : undefined;
+  };
+  return new Health([
+    { name: 'broker', check: () => activity.broker },
+    { name: 'database', check },
+    { name: 'dead_letters', optional: true, check: () => (activity.lettersStuck ? 'cannot be written' : undefined) },
+  ]);
+}
