@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import { ConfigurationError } from './environment.ts';
 import { createLog, type Logger } from './log.ts';
 import { standardError } from './output.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export interface Service {
   log: Logger;
@@ -65,6 +66,7 @@ export async function runService(name: string, start: () => Promise<Service>): P
     stop(reason, 1);
   };
   setInterval(look, LOOK).unref();
+  if (process.env.pm_id !== undefined) startWatchdog(name, log); // under PM2, which starts anew what was killed
   flushCompileCache(); // else it is written at the end only, and a killed process has none
   globalThis.gc?.({ type: 'major', flavor: 'last-resort', execution: 'sync' }); // what only the start needed: 25 MB
   log.info('ready');

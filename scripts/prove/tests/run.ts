@@ -13,7 +13,7 @@ interface Check {
 }
 
 const bin = (name: string) => join(checkout, 'node_modules', '.bin', name);
-const shellScripts = ['.ci/run', ...findShellScripts('scripts')];
+const shellScripts = ['.ci/run', ...findShellScripts('scripts'), ...findShellScripts('plumbing')];
 const hasShellcheck = spawnSync('shellcheck', ['--version']).status === 0;
 
 /** Vitest's count, for the last line. */
