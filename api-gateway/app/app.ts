@@ -11,7 +11,7 @@ import { admission } from './admission.ts';
 import { billingRouter } from './billing-route.ts';
 import type { Config } from './config.ts';
 import { cors } from './cors.ts';
-import type { Feed } from './live/feed.ts';
+import type { Live } from './live/live.ts';
 import { livePage } from './live/page.ts';
 import { moviesProxy } from './movies-proxy.ts';
 import type { PublishOrder } from './publisher.ts';
@@ -25,15 +25,15 @@ export interface AppParts {
   publish: PublishOrder;
   health: Health;
   watch: Watch;
-  feed: Feed;
+  live: Pick<Live, 'feed' | 'billing'>;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;
 }
 
-export function createApp({ log, inventory, publish, health, watch, feed, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, watch, live, config }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
-  const page = livePage(feed, config.livePage);
+  const page = livePage(live, config.livePage.audience);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
   app.use(tracing());

@@ -12,6 +12,7 @@ const variables = z.object({
     ),
   CORS_ORIGINS: variable.origins,
   LIVE_PAGE: z.enum(['off', 'local', 'everybody'], 'must be off, local or everybody').prefault('local'),
+  LIVE_PAGE_HISTORY: variable.text.optional(),
   INVENTORY_HOST: variable.host,
   INVENTORY_PORT: variable.port,
   INVENTORY_MAX_BODY_BYTES: variable.bytes(1_048_576),
@@ -56,7 +57,11 @@ export function loadConfig(environment: Environment) {
     status: statusAddress(env.METRICS_LISTEN_HOST, env.API_GATEWAY_METRICS_PORT),
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
-    livePage: env.LIVE_PAGE,
+    livePage: { audience: env.LIVE_PAGE, history: env.LIVE_PAGE_HISTORY },
+    billing: {
+      first: env.BILLING_METRICS_PORT === undefined ? undefined : { host: env.BILLING_HOST, port: env.BILLING_METRICS_PORT },
+      instances: env.BILLING_INSTANCES,
+    },
     inventory: {
       origin: `http://${env.INVENTORY_HOST.includes(':') ? `[${env.INVENTORY_HOST}]` : env.INVENTORY_HOST}:${env.INVENTORY_PORT}`,
       timeout: env.INVENTORY_TIMEOUT,

@@ -28,10 +28,10 @@ export const run = (environment: Environment) =>
     const publisher = new Publisher(link, config.broker, log);
 
     const health = gatewayHealth(config.inventory.origin, publisher);
-    const { traffic, feed } = createLive({ health, link, log, config });
-    const { metrics, watch, measured } = gatewayMetrics(health, publisher, traffic, () => feed.look());
-    const status = startStatusServer(config.status, { health, metrics, log });
-    const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, feed, config });
+    const live = createLive({ health, link, log, config });
+    const { metrics, watch, measured } = gatewayMetrics(health, publisher, live.traffic, () => live.feed.look());
+    const status = startStatusServer(config.status, { health, metrics, more: live.tell, log });
+    const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, live, config });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');
@@ -43,7 +43,7 @@ export const run = (environment: Environment) =>
       log,
       async close() {
         status.close();
-        feed.close();
+        await live.feed.close();
         await server.close();
         await publisher.close();
         await inventory.close();

@@ -9,6 +9,8 @@ async function exchange(method, path, { body, headers = {} } = {}) {
   for (const [name, value] of Object.entries(sent)) parts.push(`-H ${quote(`${name}: ${value}`)}`);
   if (text !== undefined) parts.push(`-d ${quote(text)}`);
   $('exchange').hidden = false;
+  $('followed').textContent = '';
+  followed = undefined;
   $('request').textContent = parts.join(' ');
   $('answer').textContent = '…';
   const began = performance.now();
@@ -22,10 +24,33 @@ async function exchange(method, path, { body, headers = {} } = {}) {
       '',
       pretty(received),
     ].join('\n');
-    return answer;
+    return { answer, received };
   } catch (error) {
     $('answer').textContent = `No answer: ${error.message}. Is the gateway running?`;
     return undefined;
+  }
+}
+
+/** The message id of the order that is followed. */
+let followed;
+
+/** Says what becomes of an order, until it is known. */
+async function follow(id) {
+  followed = id;
+  const began = performance.now();
+  while (followed === id) {
+    const answer = await fetch(`/live/orders/${encodeURIComponent(id)}`).catch(() => undefined);
+    const now = answer?.ok ? await answer.json() : { state: 'unknown' };
+    if (followed !== id) return;
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    $('followed').textContent = {
+      stored: `The order is stored, ${seconds} s after the answer.`,
+      parked: `The order is among the dead letters: ${now.reason}`,
+      waiting: 'The order waits in the queue.',
+      unknown: 'The order waits, as far as is known: billing does not say now.',
+    }[now.state];
+    if (now.state === 'stored' || now.state === 'parked') return;
+    await new Promise((resolve) => setTimeout(resolve, seconds < 5 ? 250 : 1000));
   }
 }
 
@@ -46,14 +71,15 @@ function onSubmit(id, send) {
 
 export function createForms() {
   onSubmit('film', (film) => exchange('POST', '/api/movies', { body: film }));
-  onSubmit('order', ({ key, ...body }) =>
-    exchange('POST', '/api/billing', { body, headers: key ? { 'Idempotency-Key': key } : {} }),
-  );
+  onSubmit('order', async ({ key, ...body }) => {
+    const sent = await exchange('POST', '/api/billing', { body, headers: key ? { 'Idempotency-Key': key } : {} });
+    if (sent?.answer.ok) follow(JSON.parse(sent.received).message_id);
+  });
 
   let next;
   const search = async (path) => {
-    const answer = await exchange('GET', path);
-    next = /<([^>]+)>; rel="next"/.exec(answer?.headers.get('Link') ?? '')?.[1];
+    const sent = await exchange('GET', path);
+    next = /<([^>]+)>; rel="next"/.exec(sent?.answer.headers.get('Link') ?? '')?.[1];
     $('next').disabled = next === undefined;
   };
   onSubmit('search', ({ title, limit }) =>

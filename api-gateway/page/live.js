@@ -1,13 +1,13 @@
 import { createCharts } from './charts.js';
 import { createForms } from './forms.js';
 import { createPicture } from './picture.js';
-import { flowRows, instanceText, partRows, queueItems, refusalItems, summaryOf } from './words.js';
+import { flowRows, instanceText, letterRows, parkedItems, partRows, queueItems, refusalItems, summaryOf } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
 for (const section of document.querySelectorAll('.needs-script')) section.hidden = false;
 const draw = createPicture($('picture'));
-const charts = createCharts({ rates: $('rates'), depth: $('depth'), minutes: $('minutes') });
+const charts = createCharts({ rates: $('rates'), depth: $('depth'), rows: $('minutes'), span: $('span') });
 createForms();
 
 /** Writes only what has changed, so that a screen reader hears of changes alone. */
@@ -16,6 +16,7 @@ function put(element, text) {
 }
 
 function fillTable(body, rows) {
+  while (body.rows.length > rows.length) body.deleteRow(-1);
   rows.forEach(([head, ...cells], i) => {
     const row = body.rows[i] ?? body.insertRow();
     if (!row.cells[0]) {
@@ -53,6 +54,8 @@ function show(live) {
   fillTable($('flows'), flowRows(live));
   fillList($('queue'), queueItems(live));
   fillList($('refusals'), refusalItems(live));
+  fillList($('parked'), parkedItems(live));
+  fillTable($('letters'), letterRows(live));
   draw(live);
 }
 

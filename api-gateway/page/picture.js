@@ -7,42 +7,52 @@ const TITLES = {
   inventory: 'inventory',
   movies_db: 'movies_db',
   broker: 'billing_queue',
+  exchange: 'exchange',
   billing: 'billing',
+  orders_db: 'orders_db',
   dead: 'dead letters',
 };
+/** Whose state a box shows, where it is not a part of its own. */
+const PART_OF = { exchange: 'broker' };
 const WIRES = {
   client: ['client', 'gateway'],
   films: ['gateway', 'inventory'],
-  sql: ['inventory', 'movies_db'],
-  publish: ['gateway', 'broker', 'orders'],
+  filmsSql: ['inventory', 'movies_db'],
+  publish: ['gateway', 'exchange', 'orders'],
+  route: ['exchange', 'broker', 'orders'],
   consume: ['broker', 'billing', 'orders'],
+  ordersSql: ['billing', 'orders_db', 'orders'],
   dead: ['billing', 'dead', 'orders'],
 };
-const [WIDTH, HEIGHT] = [140, 70];
+const [WIDTH, HEIGHT] = [120, 70];
 
 /** From left to right, and from top to bottom where the window is narrow. */
 const WIDE = {
-  viewBox: '0 0 740 370',
+  viewBox: '0 0 890 340',
   places: {
-    client: [10, 105],
-    gateway: [180, 105],
-    inventory: [380, 25],
-    movies_db: [580, 25],
-    broker: [380, 185],
-    billing: [580, 185],
-    dead: [580, 285],
+    client: [10, 90],
+    gateway: [160, 90],
+    inventory: [310, 15],
+    movies_db: [460, 15],
+    broker: [460, 160],
+    exchange: [310, 160],
+    billing: [610, 160],
+    orders_db: [760, 160],
+    dead: [760, 260],
   },
 };
 const NARROW = {
-  viewBox: '0 0 320 520',
+  viewBox: '0 0 320 610',
   places: {
-    client: [90, 10],
-    gateway: [90, 110],
-    inventory: [10, 220],
-    movies_db: [10, 325],
-    broker: [170, 220],
-    billing: [170, 325],
-    dead: [170, 430],
+    client: [100, 10],
+    gateway: [100, 110],
+    inventory: [20, 215],
+    movies_db: [20, 320],
+    broker: [180, 320],
+    exchange: [180, 215],
+    billing: [180, 425],
+    orders_db: [180, 530],
+    dead: [20, 530],
   },
 };
 
@@ -50,7 +60,7 @@ const NARROW = {
 function pathOf([ax, ay], [bx, by], isNarrow) {
   if (!isNarrow && ax !== bx) {
     const [from, to] = [ax + WIDTH, ay + HEIGHT / 2];
-    return `M${from} ${to} C${from + 30} ${to} ${bx - 30} ${by + HEIGHT / 2} ${bx} ${by + HEIGHT / 2}`;
+    return `M${from} ${to} C${from + 20} ${to} ${bx - 20} ${by + HEIGHT / 2} ${bx} ${by + HEIGHT / 2}`;
   }
   const [x, y] = [ax + WIDTH / 2, ay + HEIGHT];
   return `M${x} ${y} C${x} ${y + 25} ${bx + WIDTH / 2} ${by - 25} ${bx + WIDTH / 2} ${by}`;
@@ -99,7 +109,8 @@ function drawPicture(place, isNarrow) {
   let most = 20;
 
   return (live) => {
-    for (const [name, { state }] of Object.entries(live.parts)) {
+    for (const name of Object.keys(boxes)) {
+      const state = live.parts[PART_OF[name] ?? name]?.state ?? '';
       boxes[name].box.setAttribute('class', `box ${state}`);
       boxes[name].state.setAttribute('class', `state ${state}`);
       boxes[name].state.textContent = state;
@@ -115,8 +126,11 @@ function drawPicture(place, isNarrow) {
     const flows = (name, active) => wires[name].classList.toggle('flowing', active);
     flows('client', live.films.perSecond + live.orders.perSecond > 0);
     flows('films', live.films.perSecond > 0);
-    flows('sql', live.films.perSecond > 0);
+    flows('filmsSql', live.films.perSecond > 0);
     flows('publish', live.orders.perSecond > 0);
-    flows('consume', (live.queue?.consumers ?? 0) > 0 && (live.orders.perSecond > 0 || waiting > 0));
+    flows('route', live.orders.perSecond > 0);
+    const drains = (live.queue?.consumers ?? 0) > 0 && (live.orders.perSecond > 0 || waiting > 0);
+    flows('consume', drains);
+    flows('ordersSql', drains);
   };
 }

@@ -1,6 +1,15 @@
 // The state of the system in words: for the page as the gateway sends it, and as it is kept up to date in the browser.
 
-const NAMES = { gateway: 'Gateway', inventory: 'Inventory', movies_db: 'movies_db', broker: 'RabbitMQ', billing: 'Billing' };
+const NAMES = {
+  gateway: 'Gateway',
+  inventory: 'Inventory',
+  movies_db: 'movies_db',
+  broker: 'RabbitMQ',
+  billing: 'Billing',
+  orders_db: 'orders_db',
+};
+
+const HIDDEN = 'is not seen from here';
 
 /** @param {string} iso */
 const since = (iso) => `${iso.slice(5, 10)} ${iso.slice(11, 19)} UTC`;
@@ -9,10 +18,11 @@ const milliseconds = (ms) => (ms === null ? '–' : `${ms} ms`);
 
 /** @param {import('../app/live/state.ts').LiveState} live */
 export function summaryOf(live) {
-  const down = Object.entries(live.parts).filter(([, { state }]) => state === 'down');
+  // What is only hidden behind a part that is down is no news of its own.
+  const down = Object.entries(live.parts).filter(([, { state, reason }]) => state === 'down' && !reason?.startsWith(HIDDEN));
   if (down.length === 0) return 'All parts work.';
   const words = down.map(([name, { reason }]) =>
-    name === 'billing' && live.queue ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,
+    name === 'billing' && reason?.startsWith('nobody') ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,
   );
   return `${words.join('. ')}.`;
 }
@@ -44,6 +54,18 @@ export const queueItems = ({ queue, oldestWait, deadLetters }) => [
 export const refusalItems = ({ refusals }) =>
   Object.keys(refusals).length === 0 ? [['Nothing', '']] : Object.entries(refusals).map(([kind, count]) => [kind, String(count)]);
 
+/** What was parked since billing started. @param {import('../app/live/state.ts').LiveState} live */
+export const parkedItems = ({ parked }) => {
+  if (!parked) return [['Unknown', 'billing does not say']];
+  const kinds = Object.entries(parked.kinds);
+  return kinds.length === 0 ? [['Nothing', '']] : kinds.map(([kind, count]) => [kind, String(count)]);
+};
+
 /** @param {import('../app/live/state.ts').LiveState} live */
-export const instanceText = ({ instance }) =>
-  instance.of === 1 ? '' : `Of gateway process ${instance.number} of ${instance.of}; the others have flows of their own.`;
+export const letterRows = ({ parked }) => (parked?.newest ?? []).map(({ at, kind, reason }) => [since(at), kind, reason]);
+
+/** @param {import('../app/live/state.ts').LiveState} live */
+export const instanceText = ({ instance: { of, seen } }) => {
+  if (of === 1) return '';
+  return seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`;
+};

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
+import { withOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 import { Relay } from '../../scripts/run/servers/relay.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -29,20 +31,17 @@ const children: Record<string, ChildProcess> = {};
 
 describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
   beforeAll(async () => {
-    env = { ...(await createTestStack()), API_GATEWAY_LISTEN_HOST: '127.0.0.1' };
+    env = {
+      ...(await createTestStack()),
+      API_GATEWAY_LISTEN_HOST: '127.0.0.1',
+      LIVE_PAGE_HISTORY: mkdtempSync(join(tmpdir(), 'live-')),
+    };
     relay = await Relay.listen(() => Number(env.RABBITMQ_PORT));
     for (const app of ['inventory-app', 'billing-app']) start(app);
     children['api-gateway'] = startService('api-gateway', { ...env, RABBITMQ_PORT: String(relay.port) });
     url = `http://127.0.0.1:${env.API_GATEWAY_PORT}/`;
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
-    expect(
-      await waitFor(30_000, () =>
-        fetch(`${url}readyz`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      ),
-    ).toBe(true);
+    await gatewayReady();
   });
   afterAll(async () => {
     await browser?.close();
@@ -53,6 +52,14 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     for (const context of browser.contexts()) await context.close();
   });
 
+  const gatewayReady = async () => {
+    const answers = () =>
+      fetch(`${url}readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    expect(await waitFor(30_000, answers)).toBe(true);
+  };
   const start = (app: string) => {
     children[app] = startService(app, env);
   };
@@ -141,6 +148,48 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('#answer').textContent()).toMatch(/^200 OK[\s\S]*Message posted/);
     expect(await page.locator('#request').textContent()).toContain("-H 'Idempotency-Key: a-key-of-mine'");
+    await expect
+      .poll(() => page.locator('#followed').textContent())
+      .toMatch(/^The order is stored, \d+\.\d s after the answer\.$/);
+  });
+
+  test('follows an order from the queue into the table', async () => {
+    const { page, faults } = await open();
+    await stop('billing-app');
+    await page.locator('#order').getByRole('button', { name: 'Order' }).click();
+    await expect.poll(() => page.locator('#followed').textContent()).toContain('waits');
+    start('billing-app');
+    await expect.poll(() => page.locator('#followed').textContent()).toContain('is stored');
+    expect(faults.filter((fault) => !fault.includes('503'))).toEqual([]);
+  });
+
+  test('shows why the newest dead letters are there, and of which kinds', async () => {
+    const { page } = await open();
+    await withOperator(env, async (channel) => {
+      channel.publish('billing', env.BILLING_QUEUE!, Buffer.from('{"user_id": 0}'), { persistent: true });
+      await channel.waitForConfirms();
+    });
+    await expect.poll(() => page.locator('#letters tr').first().textContent()).toContain('user_id must be a whole number');
+    await expect.poll(() => page.locator('#parked').textContent()).toBe('not-an-order1');
+    await expect.poll(() => page.locator('#queue dd').last().textContent()).toBe('1');
+  });
+
+  test('shows a day, after a restart of the gateway too', async () => {
+    const { page, faults } = await open();
+    const dayOf = async () => (await (await fetch(`${url}live/day`)).json()) as { orders: (number | null)[] };
+    const sum = async () => (await dayOf()).orders.reduce<number>((total, value) => total + (value ?? 0) * 10, 0);
+    await expect.poll(sum).toBeGreaterThan(30); // of the tests before, once their ten seconds are over
+    const before = Math.round(await sum());
+    await stop('api-gateway');
+    children['api-gateway'] = startService('api-gateway', { ...env, RABBITMQ_PORT: String(relay.port) });
+    await gatewayReady();
+    expect(Math.round(await sum())).toBeGreaterThanOrEqual(before);
+    await page.getByLabel('the last day').check();
+    await page.locator('details summary').click();
+    await expect
+      .poll(async () => Number(await page.locator('#minutes tr td').nth(2).textContent()))
+      .toBeGreaterThanOrEqual(before);
+    expect(faults.filter((fault) => !/ERR_|Failed to load/.test(fault))).toEqual([]);
   });
 
   test.each([
@@ -167,6 +216,7 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
       'movies_db',
       'RabbitMQ',
       'Billing',
+      'orders_db',
     ]);
     expect(await page.locator('form').first().isVisible()).toBe(false);
   });

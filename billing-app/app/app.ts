@@ -9,6 +9,7 @@ import { billingHealth } from './health.ts';
 import { billingMetrics } from './metrics.ts';
 import { forgetMessageIds, storeOrders } from './order-store.ts';
 import { createPatientStore } from './patient-store.ts';
+import { billingReport } from './report.ts';
 import { openSession } from './session.ts';
 
 const HOUR = 3_600_000;
@@ -22,7 +23,12 @@ export function startBilling(config: Config, log: Logger): Service {
   const { broker, maxMessageBytes } = config;
   const activity = new Activity();
   const health = billingHealth(activity, database);
-  const status = startStatusServer(config.status, { health, metrics: billingMetrics(health, activity), log });
+  const status = startStatusServer(config.status, {
+    health,
+    metrics: billingMetrics(health, activity),
+    more: billingReport(health, activity, database),
+    log,
+  });
   const consumer = consume({
     openSession: (prefetch, deliver) => openSession(broker, prefetch, deliver),
     store: createPatientStore((incoming) => storeOrders(database, incoming), activity, log),

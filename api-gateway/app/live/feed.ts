@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Day, History, Recorder } from './history.ts';
+import type { Siblings } from './siblings.ts';
 import type { LiveState, Sampler } from './state.ts';
-import { SECONDS, type Traffic } from './traffic.ts';
 
 /** Milliseconds between two looks while somebody watches. */
 const PERIOD = 1000;
@@ -12,21 +13,13 @@ const BACKLOG = 65_536;
 /** Viewers at a time. */
 export const MOST_VIEWERS = 1000;
 
-/** The last fifteen minutes by the second, the oldest first; null where nobody looked. */
-export interface History {
-  films: number[];
-  orders: number[];
-  depth: (number | null)[];
-  /** The number of the last of these seconds, as in the states. */
-  second: number;
-}
-
 /** One look a second, written once for all viewers, as server-sent events (https://html.spec.whatwg.org/#server-sent-events). */
 export class Feed {
-  readonly #viewers = new Set<ServerResponse>();
-  readonly #depths: (number | null)[] = [];
+  /** Whether each has its history, after which it gets what is new. */
+  readonly #viewers = new Map<ServerResponse, boolean>();
   readonly #sampler: Sampler;
-  readonly #traffic: Traffic;
+  readonly #recorder: Recorder;
+  readonly #siblings: Siblings;
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout | undefined;
   #looking: Promise<LiveState> | undefined;
@@ -35,9 +28,10 @@ export class Feed {
   #ticks = 0;
 
   /** One that is `off` looks at nothing. */
-  constructor(sampler: Sampler, traffic: Traffic, log: Logger, isOff: boolean) {
+  constructor(sampler: Sampler, recorder: Recorder, siblings: Siblings, log: Logger, isOff: boolean) {
     this.#sampler = sampler;
-    this.#traffic = traffic;
+    this.#recorder = recorder;
+    this.#siblings = siblings;
     this.#log = log;
     if (!isOff) this.#timer = setInterval(() => this.#tick(), PERIOD).unref();
   }
@@ -65,36 +59,34 @@ export class Feed {
     return this.#looking;
   }
 
-  history(): History {
-    const missing = Array.from({ length: SECONDS - this.#depths.length }, () => null);
-    return {
-      films: this.#traffic.history('films', SECONDS),
-      orders: this.#traffic.history('orders', SECONDS),
-      depth: [...missing, ...this.#depths],
-      second: this.#traffic.lastSecond(),
-    };
-  }
+  history = (): Promise<History> => this.#siblings.history(this.#recorder.history());
+
+  day = (): Promise<Day> => this.#siblings.day(this.#recorder.day());
 
   /** Keeps this answer open until the viewer goes or the feed ends. */
   join(res: ServerResponse): void {
-    this.#viewers.add(res);
+    this.#viewers.set(res, false);
     res.on('close', () => this.#viewers.delete(res));
-    res.write(event('history', JSON.stringify(this.history())));
-    this.look().then(
-      (state) => !res.writableEnded && res.write(event('state', JSON.stringify(state))),
+    Promise.all([this.history(), this.look()]).then(
+      ([history, state]) => {
+        if (res.writableEnded || !this.#viewers.has(res)) return;
+        this.#viewers.set(res, true);
+        res.write(event('history', JSON.stringify(history)) + event('state', JSON.stringify(state)));
+      },
       (error: Error) => this.#log.error({ err: error }, 'live page'),
     );
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    for (const viewer of this.#viewers) viewer.end();
+    for (const viewer of this.#viewers.keys()) viewer.end();
+    await this.#recorder.close();
   }
 
   #tick(): void {
     const isDue = this.#viewers.size > 0 || this.#ticks++ % UNWATCHED === 0;
     if (!isDue) {
-      this.#remember(null);
+      this.#recorder.note(null);
       return;
     }
     this.look().then(
@@ -106,14 +98,9 @@ export class Feed {
   #send(state: LiveState): void {
     if (state === this.#sent) return; // a look that took longer than a period
     this.#sent = state;
-    this.#remember(state.queue?.messages ?? null);
+    this.#recorder.note(state.queue?.messages ?? null);
     const text = event('state', JSON.stringify(state));
-    for (const viewer of this.#viewers) if (viewer.writableLength < BACKLOG) viewer.write(text);
-  }
-
-  #remember(depth: number | null): void {
-    this.#depths.push(depth);
-    if (this.#depths.length > SECONDS) this.#depths.shift();
+    for (const [viewer, isGreeted] of this.#viewers) if (isGreeted && viewer.writableLength < BACKLOG) viewer.write(text);
   }
 }
 

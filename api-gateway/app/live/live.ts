@@ -1,9 +1,14 @@
+import { join } from 'node:path';
 import type { Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { BrokerLink } from '../broker.ts';
 import type { Config } from '../config.ts';
+import { BillingReports } from './billing-reports.ts';
 import { Feed } from './feed.ts';
+import { Recorder } from './history.ts';
+import { processesFrom, type StatusAddress } from './json-request.ts';
 import { QueueWatch } from './queue-watch.ts';
+import { Siblings } from './siblings.ts';
 import { Sampler } from './state.ts';
 import { Traffic } from './traffic.ts';
 
@@ -11,19 +16,50 @@ interface Parts {
   health: Health;
   link: Pick<BrokerLink, 'connection'>;
   log: Logger;
-  config: Pick<Config, 'broker' | 'instances' | 'livePage'>;
+  config: Pick<Config, 'broker' | 'instances' | 'livePage' | 'status' | 'billing'>;
+}
+
+export interface Live {
+  traffic: Traffic;
+  feed: Feed;
+  billing: BillingReports;
+  /** What this process tells the others of this gateway, on its port of its own. */
+  tell(path: string): object | undefined;
 }
 
 /** What the live page shows, and what counts for it. */
-export function createLive({ health, link, log, config }: Parts): { traffic: Traffic; feed: Feed } {
+export function createLive({ health, link, log, config }: Parts): Live {
+  const { livePage } = config;
   const traffic = new Traffic();
+  const billing = new BillingReports(processesFrom(config.billing.first, config.billing.instances));
+  const number = Number(process.env.NODE_APP_INSTANCE ?? 0);
+  const siblings = new Siblings(othersOf(config.status, number, config.instances));
+  const file =
+    livePage.history && livePage.audience !== 'off' ? join(livePage.history, `live-history-${number}.jsonl`) : undefined;
+  const recorder = new Recorder(traffic, file, log);
   const sampler = new Sampler({
     health,
     traffic,
+    siblings,
+    billing,
+    tellsReasons: livePage.audience === 'local',
     queues: new QueueWatch(() => link.connection),
     billingQueue: config.broker.queue,
     deadLetterQueue: config.broker.deadLetterQueue,
     instances: config.instances,
   });
-  return { traffic, feed: new Feed(sampler, traffic, log, config.livePage === 'off') };
+  const feed = new Feed(sampler, recorder, siblings, log, livePage.audience === 'off');
+  const told: Record<string, () => object> = {
+    '/traffic': () => traffic.portion(),
+    '/history': () => recorder.history(),
+    '/day': () => recorder.day(),
+  };
+  return { traffic, feed, billing, tell: (path) => told[path]?.() };
+}
+
+/** On this computer, whatever address they listen on. */
+function othersOf(own: StatusAddress | undefined, number: number, instances: number): StatusAddress[] {
+  if (!own) return [];
+  const host = own.host === '0.0.0.0' ? '127.0.0.1' : own.host;
+  return processesFrom({ host, port: own.port - number }, instances).filter(({ port }) => port !== own.port);
 }

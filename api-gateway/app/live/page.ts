@@ -3,14 +3,28 @@ import { METHODS } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
-import type { Middleware } from 'koa';
-import { flowRows, instanceText, partRows, queueItems, refusalItems, summaryOf } from '../../page/words.js';
+import type { Context, Middleware } from 'koa';
+import {
+  flowRows,
+  instanceText,
+  letterRows,
+  parkedItems,
+  partRows,
+  queueItems,
+  refusalItems,
+  summaryOf,
+} from '../../page/words.js';
 import { Assets } from '../assets.ts';
 import { type Audience, isFromElsewhere, maySee } from './access.ts';
-import { type Feed, MOST_VIEWERS } from './feed.ts';
+import { MOST_VIEWERS } from './feed.ts';
+import type { Live } from './live.ts';
 import type { LiveState } from './state.ts';
+
+const compress = promisify(gzip);
 
 const PAGE = new URL('../../page/', import.meta.url);
 
@@ -51,7 +65,7 @@ const assets = () =>
   });
 
 /** `GET /`, its files, and what it listens to. For who may not see it there is nothing. */
-export function livePage(feed: Feed, audience: Audience): Router {
+export function livePage({ feed, billing }: Pick<Live, 'feed' | 'billing'>, audience: Audience): Router {
   const files = assets();
   const router = new Router({ sensitive: true, methods: METHODS });
   const forAudience: Middleware = (ctx, next) => {
@@ -81,10 +95,18 @@ export function livePage(feed: Feed, audience: Audience): Router {
     else feed.join(ctx.res);
   });
 
-  router.get('/live/state', forAudience, async (ctx) => {
-    if (isFromElsewhere(ctx.req)) throw problem(403, { detail: ELSEWHERE });
-    ctx.set(GUARD);
-    ctx.body = await feed.look();
+  const json = (path: string, answer: (ctx: Context) => Promise<object>) =>
+    router.get(path, forAudience, async (ctx) => {
+      if (isFromElsewhere(ctx.req)) throw problem(403, { detail: ELSEWHERE });
+      ctx.set(GUARD);
+      await sendJson(ctx, await answer(ctx));
+    });
+  json('/live/state', () => feed.look());
+  json('/live/day', () => feed.day());
+  json('/live/orders/:messageId', async (ctx) => {
+    const state = await billing.follow(ctx.params.messageId!);
+    if (state) return state;
+    throw problem(503, { detail: 'Billing does not say now what became of it. Ask again.', headers: { 'Retry-After': '1' } });
   });
 
   router.get('/live/:file', forAudience, async (ctx, next) => {
@@ -93,6 +115,16 @@ export function livePage(feed: Feed, audience: Audience): Router {
   });
 
   return router;
+}
+
+/** A day is 100 KB of digits. */
+async function sendJson(ctx: Context, answer: object): Promise<void> {
+  const text = JSON.stringify(answer);
+  const isLarge = text.length > 10_000 && ctx.acceptsEncodings('gzip', 'identity') === 'gzip';
+  if (isLarge) ctx.set('Content-Encoding', 'gzip');
+  ctx.vary('Accept-Encoding');
+  ctx.type = 'json';
+  ctx.body = isLarge ? await compress(text) : text;
 }
 
 /** The page with what is known, so that it says something before, and without, its scripts. */
@@ -107,6 +139,8 @@ function fill(template: string, state: LiveState | undefined): string {
         flows: table(flowRows(state)),
         queue: list(queueItems(state)),
         refusals: list(refusalItems(state)),
+        parked: list(parkedItems(state)),
+        letters: table(letterRows(state)),
         instance: html(instanceText(state)),
       }
     : { summary: 'Looking …' };

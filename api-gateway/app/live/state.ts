@@ -1,6 +1,8 @@
 import type { Health, PartState } from '@crud-master/plumbing/health';
+import type { BillingReport, BillingReports, ParkedMessage } from './billing-reports.ts';
 import type { QueueCount, QueueWatch } from './queue-watch.ts';
-import type { Summary, Traffic } from './traffic.ts';
+import type { Siblings } from './siblings.ts';
+import { type Summary, summarize, sumRefusals, type Traffic } from './traffic.ts';
 
 /** What everybody who looks gets to see: no address, no name of a user, no version. */
 export interface LiveState {
@@ -8,7 +10,7 @@ export interface LiveState {
   at: string;
   /** The last whole second, of which the flows are: a number that goes up by one. */
   second: number;
-  parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', PartState>;
+  parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', PartState> & { orders_db?: PartState };
   films: Summary;
   orders: Summary;
   /** Requests that were refused since the start, by kind of problem, or by status where inventory refused. */
@@ -17,14 +19,20 @@ export interface LiveState {
   deadLetters: number | null;
   /** Seconds that the oldest order in the queue has waited at least; null where it is not known. */
   oldestWait: number | null;
-  /** Which of how many gateway processes this is: flows are its own. */
-  instance: { number: number; of: number };
+  /** What was parked since billing started, by kind, and the newest of it; null where billing does not say. */
+  parked: { kinds: Record<string, number>; newest: Pick<ParkedMessage, 'at' | 'kind' | 'reason'>[] } | null;
+  /** Which of how many gateway processes this is, and of how many the flows are. */
+  instance: { number: number; of: number; seen: number };
 }
 
 export interface Sources {
   health: Health;
   queues: QueueWatch;
   traffic: Traffic;
+  siblings: Pick<Siblings, 'portions'>;
+  billing: Pick<BillingReports, 'look'>;
+  /** Whether the reasons of dead letters, which quote what was sent, are for those who look. */
+  tellsReasons: boolean;
   billingQueue: string;
   deadLetterQueue: string;
   instances: number;
@@ -32,6 +40,9 @@ export interface Sources {
 
 /** Milliseconds that the broker may take to say how long its queues are. */
 const PATIENCE = 700;
+
+/** Dead letters that are shown one by one. */
+const NEWEST = 5;
 
 /** Looks at everything once, and never for longer than health checks and the broker may take: about a second. */
 export class Sampler {
@@ -45,28 +56,32 @@ export class Sampler {
   }
 
   async look(): Promise<LiveState> {
-    const { health, queues, traffic, billingQueue, deadLetterQueue, instances } = this.#sources;
-    const [report, queue, dead] = await Promise.all([
+    const { health, queues, traffic, siblings, billing, billingQueue, deadLetterQueue, instances } = this.#sources;
+    const [report, queue, dead, said, others] = await Promise.all([
       health.ready(),
       within(queues.count(billingQueue)),
       within(queues.count(deadLetterQueue)),
+      billing.look(),
+      siblings.portions(),
     ]);
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
+    const portions = [traffic.portion(), ...others];
     return {
       at: new Date().toISOString(),
       second: traffic.lastSecond(),
       parts: {
         gateway: health.alive().parts.process!,
         ...this.#filmParts(inventory),
-        ...this.#orderParts(broker, queue),
+        ...this.#orderParts(broker, queue, said),
       },
-      films: traffic.summary('films'),
-      orders: traffic.summary('orders'),
-      refusals: traffic.refusals(),
+      films: summarize(portions, 'films'),
+      orders: summarize(portions, 'orders'),
+      refusals: sumRefusals(portions),
       queue: countOf(queue),
       deadLetters: countOf(dead)?.messages ?? null,
+      parked: this.#parked(said.reports),
       oldestWait: this.#oldestWait(countOf(queue)),
-      instance: { number: Number(process.env.NODE_APP_INSTANCE ?? 0) + 1, of: instances },
+      instance: { number: Number(process.env.NODE_APP_INSTANCE ?? 0) + 1, of: instances, seen: portions.length },
     };
   }
 
@@ -82,16 +97,23 @@ export class Sampler {
   }
 
   /** The broker may be frozen before an order notices: it does not say then how long its queues are. */
-  #orderParts(health: PartState, queue: Asked): Pick<LiveState['parts'], 'broker' | 'billing'> {
+  #orderParts(health: PartState, queue: Asked, said: Said): Pick<LiveState['parts'], 'broker' | 'billing' | 'orders_db'> {
     const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
-    if (typeof queue === 'string') {
-      const without = queue === 'has no queue of orders' && health.state === 'up' ? 'its queue' : 'the broker';
-      return { broker, billing: this.#seen('billing', `is not seen from here without ${without}`) };
-    }
-    return {
-      broker,
-      billing: this.#seen('billing', queue.consumers > 0 ? undefined : 'nobody consumes: billing_app is stopped'),
-    };
+    const billing = this.#seen('billing', billingReason(health, queue, said));
+    return { broker, billing, ...(said.expected && { orders_db: this.#seen('orders_db', databaseReason(said.reports)) }) };
+  }
+
+  #parked(reports: BillingReport[]): LiveState['parked'] {
+    if (reports.length === 0) return null;
+    const kinds: Record<string, number> = {};
+    for (const { parked } of reports)
+      for (const [kind, count] of Object.entries(parked)) kinds[kind] = (kinds[kind] ?? 0) + count;
+    const newest = reports
+      .flatMap(({ newest }) => newest)
+      .sort((one, other) => other.at.localeCompare(one.at))
+      .slice(0, NEWEST)
+      .map(({ at, kind, reason }) => ({ at, kind, reason }));
+    return { kinds, newest: this.#sources.tellsReasons ? newest : [] };
   }
 
   #oldestWait(queue: QueueCount | null): number | null {
@@ -109,6 +131,29 @@ export class Sampler {
     this.#since.set(name, now);
     return now;
   }
+}
+
+type Said = Awaited<ReturnType<BillingReports['look']>>;
+
+/** Why billing does not do its work, or nothing. It tells itself, where it can; else the queue tells who consumes it. */
+function billingReason(broker: PartState, queue: Asked, { reports, expected }: Said): string | undefined {
+  const reason = reports.find(({ parts }) => parts.broker.reason)?.parts.broker.reason;
+  if (typeof queue === 'string') {
+    const without = queue === 'has no queue of orders' && broker.state === 'up' ? 'its queue' : 'the broker';
+    return reports.length > 0 ? `waits for ${without}` : `is not seen from here without ${without}`;
+  }
+  if (queue.consumers === 0)
+    return reports.length > 0 ? `runs, but does not consume: the broker ${reason ?? 'lost it'}` : STOPPED;
+  return expected && reports.length === 0 ? 'does not answer' : undefined; // frozen: the broker has not noticed yet
+}
+
+const STOPPED = 'nobody consumes: billing_app is stopped';
+
+/** One process that reaches the database is enough to know that it is there. */
+function databaseReason(reports: BillingReport[]): string | undefined {
+  if (reports.length === 0) return 'is not seen from here without billing';
+  const databases = reports.map(({ parts }) => parts.database);
+  return databases.some(({ state }) => state === 'up') ? undefined : databases[0]!.reason;
 }
 
 /** What the broker said of a queue, or why it said nothing. */

@@ -11,6 +11,12 @@ const LEAST = 0.1;
 /** Kinds of refusals that are told apart: all that there are, and room for more. */
 const KINDS = 40;
 
+/** What one process counts, of which those of several are added up. */
+export interface Portion {
+  flows: Record<Flow, { perSecond: number; latencies: number[] }>;
+  refusals: Record<string, number>;
+}
+
 export interface Summary {
   /** In the last whole second. */
   perSecond: number;
@@ -35,20 +41,34 @@ class Counter {
     this.#latencies[second % (RECENT + 1)]!.fill(0);
   }
 
-  summary(second: number): Summary {
-    const sums = new Uint32Array(BUCKETS);
-    for (const latencies of this.#latencies) for (let i = 0; i < BUCKETS; i++) sums[i]! += latencies[i]!;
-    const all = sums.reduce((sum, count) => sum + count, 0);
-    const percentile = (share: number): number | null => {
-      const wanted = all * share;
-      for (let bucket = 0, seen = 0; bucket < BUCKETS; bucket++) {
-        seen += sums[bucket]!;
-        if (seen > 0 && seen >= wanted) return Math.round(LEAST * 2 ** (bucket / 4) * 10) / 10;
-      }
-      return null;
-    };
-    return { perSecond: this.counts[(second + SECONDS - 1) % SECONDS]!, p50: percentile(0.5), p99: percentile(0.99) };
+  recent(second: number): { perSecond: number; latencies: number[] } {
+    const latencies = Array.from({ length: BUCKETS }, (_, i) => this.#latencies.reduce((sum, counts) => sum + counts[i]!, 0));
+    return { perSecond: this.counts[(second + SECONDS - 1) % SECONDS]!, latencies };
   }
+}
+
+/** A flow of all processes together. */
+export function summarize(portions: Portion[], flow: Flow): Summary {
+  const flows = portions.map(({ flows }) => flows[flow]);
+  const sums = Array.from({ length: BUCKETS }, (_, i) => flows.reduce((sum, { latencies }) => sum + latencies[i]!, 0));
+  const all = sums.reduce((sum, count) => sum + count, 0);
+  const percentile = (share: number): number | null => {
+    const wanted = all * share;
+    for (let bucket = 0, seen = 0; bucket < BUCKETS; bucket++) {
+      seen += sums[bucket]!;
+      if (seen > 0 && seen >= wanted) return Math.round(LEAST * 2 ** (bucket / 4) * 10) / 10;
+    }
+    return null;
+  };
+  return { perSecond: flows.reduce((sum, { perSecond }) => sum + perSecond, 0), p50: percentile(0.5), p99: percentile(0.99) };
+}
+
+/** Refusals of all processes together. */
+export function sumRefusals(portions: Portion[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { refusals } of portions)
+    for (const [kind, count] of Object.entries(refusals)) sums[kind] = (sums[kind] ?? 0) + count;
+  return sums;
 }
 
 /** Counts what this process answers: some ten additions for a request, and memory that does not grow. */
@@ -58,10 +78,10 @@ export class Traffic {
   #second: number;
   readonly #now: () => number;
 
-  /** `now` gives seconds that never go back. */
-  constructor(now: () => number = () => performance.now() / 1000) {
+  /** `now` gives seconds that never go back; by default those since 1970, so that processes agree. */
+  constructor(now: () => number = () => (performance.timeOrigin + performance.now()) / 1000) {
     this.#now = now;
-    this.#second = this.#advance(SECONDS + Math.floor(now()));
+    this.#second = this.#advance();
   }
 
   /** An answer that took so many milliseconds; `refusal` says why it was none. */
@@ -73,9 +93,27 @@ export class Traffic {
     this.#refusals.set(kind, (this.#refusals.get(kind) ?? 0) + 1);
   }
 
-  summary(flow: Flow): Summary {
+  portion(): Portion {
     this.#advance();
-    return this.#counters[flow].summary(this.#second);
+    const { films, orders } = this.#counters;
+    return {
+      flows: { films: films.recent(this.#second), orders: orders.recent(this.#second) },
+      refusals: Object.fromEntries(this.#refusals),
+    };
+  }
+
+  summary(flow: Flow): Summary {
+    return summarize([this.portion()], flow);
+  }
+
+  /** What was answered in that second, one of the last fifteen minutes. */
+  at(flow: Flow, second: number): number {
+    return this.#counters[flow].counts[second % SECONDS]!;
+  }
+
+  /** What an earlier process answered in that second. */
+  restore(flow: Flow, second: number, count: number): void {
+    this.#counters[flow].counts[second % SECONDS]! += count;
   }
 
   /** The number of the last whole second. */
@@ -96,7 +134,7 @@ export class Traffic {
   }
 
   /** Makes room for each second that has begun since. */
-  #advance(second = SECONDS + Math.floor(this.#now())): number {
+  #advance(second = Math.floor(this.#now())): number {
     if (second === this.#second) return second;
     const last = Math.max(this.#second ?? 0, second - SECONDS);
     for (let passed = last + 1; passed <= second; passed++)

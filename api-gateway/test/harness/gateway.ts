@@ -43,14 +43,14 @@ export async function startGateway(
   const health = gatewayHealth(config.inventory.origin, broker);
   const live = createLive({ health, link: { connection: undefined }, log, config });
   const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look());
-  const app = createApp({ log, inventory, publish: measured(publish), health, watch, feed: live.feed, config });
+  const app = createApp({ log, inventory, publish: measured(publish), health, watch, live, config });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {
     port: address!.port,
     server,
     async close() {
-      live.feed.close();
+      await live.feed.close();
       await server.destroy();
       await inventory.destroy();
     },

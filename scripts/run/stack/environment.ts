@@ -48,7 +48,8 @@ export function localEnvironment(own: Record<string, string | undefined>): Envir
 export function homeEnvironment(home: string, own: Record<string, string | undefined>): Environment {
   const plain = localEnvironment({});
   const chosen = Object.fromEntries(Object.entries(own).filter(([name, value]) => value !== plain[name]));
-  return withOwnPasswords(localEnvironment(own), markOf(home), chosen);
+  const local = { LIVE_PAGE_HISTORY: home, ...localEnvironment(own) };
+  return withOwnPasswords(local, markOf(home), chosen);
 }
 
 /** What only the stack itself and the operators' tools read. */

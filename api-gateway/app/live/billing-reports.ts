@@ -1,0 +1,57 @@
+import type { PartState } from '@crud-master/plumbing/health';
+import { askProcess, type StatusAddress } from './json-request.ts';
+
+/** What a process of billing says of itself (billing-app/app/report.ts). */
+export interface BillingReport {
+  parts: Record<'broker' | 'database', PartState>;
+  /** Messages parked since it started, by kind. */
+  parked: Record<string, number>;
+  /** The newest dead letters, the newest first. */
+  newest: ParkedMessage[];
+}
+
+export interface ParkedMessage {
+  at: string;
+  message_id: string;
+  kind: string;
+  reason: string;
+}
+
+/** What became of an order: it is in the table, it never can be, or it still waits. */
+export type OrderState = { state: 'stored' } | { state: 'parked'; kind: string; reason: string } | { state: 'waiting' };
+
+/** Orders that are followed at a time: each is a query for billing. */
+const FOLLOWED = 20;
+
+/** Asks billing's processes. */
+export class BillingReports {
+  readonly #processes: StatusAddress[];
+  #following = 0;
+  /** Since when it is known that billing tells of itself. */
+  #everSaid = false;
+
+  constructor(processes: StatusAddress[]) {
+    this.#processes = processes;
+  }
+
+  /** Of those that answer. `expected`: billing has told before, so that its silence means something. */
+  async look(): Promise<{ reports: BillingReport[]; expected: boolean }> {
+    const answers = await Promise.all(this.#processes.map((address) => askProcess<BillingReport>(address, '/state')));
+    const reports = answers.filter((report) => report !== undefined);
+    this.#everSaid ||= reports.length > 0;
+    return { reports, expected: this.#everSaid };
+  }
+
+  /** Undefined where billing does not say, or too many are followed. */
+  async follow(messageId: string): Promise<OrderState | undefined> {
+    if (this.#following >= FOLLOWED) return undefined;
+    this.#following++;
+    try {
+      const path = `/orders/${encodeURIComponent(messageId)}`;
+      const answers = await Promise.all(this.#processes.map((address) => askProcess<OrderState>(address, path)));
+      return answers.find((answer) => answer && answer.state !== 'waiting') ?? answers.find(Boolean);
+    } finally {
+      this.#following--;
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import type { Health } from '@crud-master/plumbing/health';
+import type { Activity } from './activity.ts';
+import type { Database } from './database.ts';
+
+/**
+ * What billing tells the live page on its port of its own: `/state`, and at `/orders/MESSAGE_ID` what became of that order.
+ * Nothing there changes anything.
+ */
+export function billingReport(health: Health, activity: Activity, database: Pick<Database, 'handledMessage'>) {
+  return async (path: string): Promise<object | undefined> => {
+    if (path === '/state') {
+      const { parts } = await health.ready();
+      return { parts, parked: activity.parked, newest: activity.newest };
+    }
+    const [, encoded] = /^\/orders\/([^/]+)$/.exec(path) ?? [];
+    return encoded === undefined ? undefined : orderState(decodeURIComponent(encoded), activity, database);
+  };
+}
+
+async function orderState(messageId: string, activity: Activity, database: Pick<Database, 'handledMessage'>): Promise<object> {
+  const parked = activity.newest.find(({ message_id }) => message_id === messageId);
+  if (parked) return { state: 'parked', kind: parked.kind, reason: parked.reason };
+  if (messageId.includes('\0')) return { state: 'waiting' };
+  const known = await database.handledMessage.findUnique({ where: { messageId }, select: { messageId: true } });
+  return { state: known ? 'stored' : 'waiting' };
+}
