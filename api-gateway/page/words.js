@@ -9,8 +9,6 @@ const NAMES = {
   orders_db: 'orders_db',
 };
 
-const HIDDEN = 'is not seen from here';
-
 /** @param {string} iso */
 const since = (iso) => `${iso.slice(5, 10)} ${iso.slice(11, 19)} UTC`;
 /** @param {number | null} ms */
@@ -18,8 +16,7 @@ const milliseconds = (ms) => (ms === null ? '–' : `${ms} ms`);
 
 /** @param {import('../app/live/state.ts').LiveState} live */
 export function summaryOf(live) {
-  // What is only hidden behind a part that is down is no news of its own.
-  const down = Object.entries(live.parts).filter(([, { state, reason }]) => state === 'down' && !reason?.startsWith(HIDDEN));
+  const down = Object.entries(live.parts).filter(([, { state }]) => state === 'down');
   if (down.length === 0) return 'All parts work.';
   const words = down.map(([name, { reason }]) =>
     name === 'billing' && reason?.startsWith('nobody') ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
+import { anyFreePort, freePort } from '../../scripts/run/servers/ports.ts';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
 import { withOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 
@@ -117,7 +118,9 @@ describe('Metrics', () => {
         ),
       );
     await ask(0, 12);
-    const series = async () => Object.keys({ ...(await values('api-gateway')), ...(await values('inventory-app')) }).length;
+    const isOurs = (name: string) => /^(http|gateway|inventory)_/.test(name);
+    const series = async () =>
+      Object.keys({ ...(await values('api-gateway')), ...(await values('inventory-app')) }).filter(isOurs).length;
     const few = await series();
     await ask(1000, 1500);
     expect(await series()).toBe(few);
@@ -171,6 +174,29 @@ describe('The port of its own', () => {
       )
       .toBe(200);
     await endProcess(child.pid!, 'SIGTERM', 20_000);
+  });
+});
+
+describe('Two processes of a gateway', () => {
+  test('are shown as one by either, and by the other alone when one is gone', async () => {
+    const ports = { API_GATEWAY_METRICS_PORT: String(await freePort(40_000, 2)), API_GATEWAY_INSTANCES: '2' };
+    const own = await Promise.all([anyFreePort(), anyFreePort()]);
+    const processes = own.map((port, n) =>
+      startService('api-gateway', { ...env, ...ports, API_GATEWAY_PORT: String(port), NODE_APP_INSTANCE: String(n) }),
+    );
+    const state = async (n: number) =>
+      (await (await fetch(`http://127.0.0.1:${own[n]}/live/state`)).json()) as { refusals: object; instance: object };
+    for (const port of own) {
+      const refused = () => fetch(`http://127.0.0.1:${port}/api/billing`, { method: 'POST', body: '{}' }).then((a) => a.status);
+      await expect.poll(() => refused().catch(() => 0)).toBe(415);
+    }
+    for (const n of [0, 1])
+      await expect
+        .poll(() => state(n))
+        .toMatchObject({ refusals: { 'not-json': 2 }, instance: { number: n + 1, of: 2, seen: 2 } });
+    await endProcess(processes[0]!.pid!, 'SIGTERM', 20_000);
+    expect(await state(1)).toMatchObject({ refusals: { 'not-json': 1 }, instance: { seen: 1 } });
+    await endProcess(processes[1]!.pid!, 'SIGTERM', 20_000);
   });
 });
 

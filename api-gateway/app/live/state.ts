@@ -4,13 +4,16 @@ import type { QueueCount, QueueWatch } from './queue-watch.ts';
 import type { Siblings } from './siblings.ts';
 import { type Summary, summarize, sumRefusals, type Traffic } from './traffic.ts';
 
+/** As of a health check, or `unknown`: it is not seen from here without a part that is down. */
+export type LivePart = Omit<PartState, 'state'> & { state: PartState['state'] | 'unknown' };
+
 /** What everybody who looks gets to see: no address, no name of a user, no version. */
 export interface LiveState {
   /** When it was looked, in UTC. */
   at: string;
   /** The last whole second, of which the flows are: a number that goes up by one. */
   second: number;
-  parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', PartState> & { orders_db?: PartState };
+  parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', LivePart> & { orders_db?: LivePart };
   films: Summary;
   orders: Summary;
   /** Requests that were refused since the start, by kind of problem, or by status where inventory refused. */
@@ -41,13 +44,15 @@ export interface Sources {
 /** Milliseconds that the broker may take to say how long its queues are. */
 const PATIENCE = 700;
 
+const NOT_SEEN = 'is not seen from here';
+
 /** Dead letters that are shown one by one. */
 const NEWEST = 5;
 
 /** Looks at everything once, and never for longer than health checks and the broker may take: about a second. */
 export class Sampler {
   readonly #sources: Sources;
-  readonly #since = new Map<string, PartState>();
+  readonly #since = new Map<string, LivePart>();
   /** Since when the queue has not been empty. */
   #filledSince: number | undefined;
 
@@ -90,7 +95,7 @@ export class Sampler {
     const reason = /^its database (.*)/.exec(inventory.reason ?? '')?.[1];
     if (reason === undefined) {
       const database =
-        inventory.state === 'up' ? this.#seen('movies_db') : this.#seen('movies_db', 'is not seen from here without inventory');
+        inventory.state === 'up' ? this.#seen('movies_db') : this.#seen('movies_db', `${NOT_SEEN} without inventory`);
       return { inventory: this.#seen('inventory', inventory.reason), movies_db: database };
     }
     return { inventory: this.#seen('inventory'), movies_db: this.#seen('movies_db', reason) };
@@ -123,11 +128,11 @@ export class Sampler {
     return this.#filledSince === undefined ? null : Math.round((performance.now() - this.#filledSince) / 1000);
   }
 
-  #seen(name: string, reason?: string): PartState {
-    const state = reason === undefined ? 'up' : 'down';
+  #seen(name: string, reason?: string): LivePart {
+    const state = reason === undefined ? 'up' : reason.startsWith(NOT_SEEN) ? 'unknown' : 'down';
     const before = this.#since.get(name);
     const since = before?.state === state ? before.since : new Date().toISOString();
-    const now: PartState = { state, since, ...(reason !== undefined && { reason }) };
+    const now: LivePart = { state, since, ...(reason !== undefined && { reason }) };
     this.#since.set(name, now);
     return now;
   }
@@ -140,7 +145,7 @@ function billingReason(broker: PartState, queue: Asked, { reports, expected }: S
   const reason = reports.find(({ parts }) => parts.broker.reason)?.parts.broker.reason;
   if (typeof queue === 'string') {
     const without = queue === 'has no queue of orders' && broker.state === 'up' ? 'its queue' : 'the broker';
-    return reports.length > 0 ? `waits for ${without}` : `is not seen from here without ${without}`;
+    return reports.length > 0 ? `waits for ${without}` : `${NOT_SEEN} without ${without}`;
   }
   if (queue.consumers === 0)
     return reports.length > 0 ? `runs, but does not consume: the broker ${reason ?? 'lost it'}` : STOPPED;
@@ -151,7 +156,7 @@ const STOPPED = 'nobody consumes: billing_app is stopped';
 
 /** One process that reaches the database is enough to know that it is there. */
 function databaseReason(reports: BillingReport[]): string | undefined {
-  if (reports.length === 0) return 'is not seen from here without billing';
+  if (reports.length === 0) return `${NOT_SEEN} without billing`;
   const databases = reports.map(({ parts }) => parts.database);
   return databases.some(({ state }) => state === 'up') ? undefined : databases[0]!.reason;
 }

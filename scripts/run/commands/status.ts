@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import type { LiveState } from '../../../api-gateway/app/live/state.ts';
-import { flowRows, queueItems, refusalItems, summaryOf } from '../../../api-gateway/page/words.js';
+import { flowRows, parkedItems, queueItems, refusalItems, summaryOf } from '../../../api-gateway/page/words.js';
 import { savedEnvironment } from '../stack/environment.ts';
 import { localHome } from '../stack/home.ts';
 import { stackStatus } from '../stack/status.ts';
@@ -50,6 +50,10 @@ async function liveState(): Promise<LiveState | undefined> {
 
 function liveText(live: LiveState): string {
   const flows = flowRows(live);
-  const lists = [...queueItems(live), ...refusalItems(live).map(([kind, count]) => [`Refused: ${kind}`, count!])];
+  const lists = [
+    ...queueItems(live),
+    ...parkedItems(live).map(([kind, count]) => [`Parked: ${kind}`, count!]),
+    ...refusalItems(live).map(([kind, count]) => [`Refused: ${kind}`, count!]),
+  ];
   return `${summaryOf(live)}\n\n${textTable([['', 'a second', 'p50', 'p99'], ...flows])}\n\n${textTable(lists as string[][])}`;
 }
