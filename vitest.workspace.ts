@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** What a garbage collector promotes depends on how quick the processor is. */
+const ALONE = 'scripts/prove/collector/**/*.integration.test.ts';
+
 /** What each kind of test needs and how long it may take. The kinds run one after the other: they share the processors. */
 export default defineConfig({
   test: {
@@ -16,7 +19,9 @@ export default defineConfig({
         test: {
           name: 'integration',
           sequence: { groupOrder: 1 },
+          maxWorkers: 2, // most of them wait most of the time
           include: ['*/test/**/*.integration.test.ts', 'scripts/**/*.integration.test.ts'],
+          exclude: [ALONE],
           globalSetup: ['scripts/prove/tests/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
@@ -26,8 +31,18 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'contract',
+          name: 'alone',
           sequence: { groupOrder: 2 },
+          include: [ALONE],
+          globalSetup: ['scripts/prove/tests/services.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'contract',
+          sequence: { groupOrder: 3 },
           include: ['*/test/**/*.contract.test.ts'],
           globalSetup: ['scripts/prove/tests/stack.ts'],
           fileParallelism: false, // one stack for all, and one of the tests empties the catalogue
