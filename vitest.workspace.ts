@@ -50,6 +50,15 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        test: {
+          name: 'tour', // npm run test:tour, no part of npm test
+          sequence: { groupOrder: 3 },
+          include: ['scripts/prove/tour/test/*.tour.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

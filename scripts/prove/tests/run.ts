@@ -32,7 +32,7 @@ const checks: Check[] = [
   {
     name: 'tests',
     command: [
-      ...[bin('vitest'), 'run', '--config', 'vitest.workspace.ts'],
+      ...[bin('vitest'), 'run', '--config', 'vitest.workspace.ts', '--project=!tour'], // npm run test:tour
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${results}`],
       ...process.argv.slice(2),
     ],
