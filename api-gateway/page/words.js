@@ -40,8 +40,9 @@ export const flowRows = (live) =>
   });
 
 /** @param {import('../app/live/state.ts').LiveState} live */
-export const queueItems = ({ queue, oldestWait, deadLetters }) => [
+export const queueItems = ({ queue, inHand, oldestWait, deadLetters }) => [
   ['Waiting', queue ? String(queue.messages) : 'unknown'],
+  ["In billing's hands", inHand === null ? 'unknown' : String(inHand)],
   ['Consumers', queue ? String(queue.consumers) : 'unknown'],
   ['Oldest waits', oldestWait === null ? '–' : `${oldestWait} s at least`],
   ['Dead letters', deadLetters === null ? 'unknown' : String(deadLetters)],

@@ -10,7 +10,7 @@ export function billingReport(health: Health, activity: Activity, database: Pick
   return async (path: string): Promise<object | undefined> => {
     if (path === '/state') {
       const { parts } = await health.ready();
-      return { parts, parked: activity.parked, newest: activity.newest };
+      return { parts, in_hand: activity.inHand, parked: activity.parked, newest: activity.newest };
     }
     const [, encoded] = /^\/orders\/([^/]+)$/.exec(path) ?? [];
     return encoded === undefined ? undefined : orderState(decodeURIComponent(encoded), activity, database);

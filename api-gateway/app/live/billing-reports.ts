@@ -4,6 +4,8 @@ import { askProcess, type StatusAddress } from './json-request.ts';
 /** What a process of billing says of itself (billing-app/app/report.ts). */
 export interface BillingReport {
   parts: Record<'broker' | 'database', PartState>;
+  /** Messages that were delivered to it and are not acknowledged. */
+  in_hand: number;
   /** Messages parked since it started, by kind. */
   parked: Record<string, number>;
   /** The newest dead letters, the newest first. */

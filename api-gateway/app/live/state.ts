@@ -20,6 +20,8 @@ export interface LiveState {
   refusals: Record<string, number>;
   queue: QueueCount | null;
   deadLetters: number | null;
+  /** Messages that billing has and has not acknowledged: no longer in the queue, not stored yet. Null where it does not say. */
+  inHand: number | null;
   /** Seconds that the oldest order in the queue has waited at least; null where it is not known. */
   oldestWait: number | null;
   /** What was parked since billing started, by kind, and the newest of it; null where billing does not say. */
@@ -84,6 +86,7 @@ export class Sampler {
       refusals: sumRefusals(portions),
       queue: countOf(queue),
       deadLetters: countOf(dead)?.messages ?? null,
+      inHand: said.reports.length > 0 ? said.reports.reduce((sum, { in_hand }) => sum + in_hand, 0) : null,
       parked: this.#parked(said.reports),
       oldestWait: this.#oldestWait(countOf(queue)),
       instance: { number: Number(process.env.NODE_APP_INSTANCE ?? 0) + 1, of: instances, seen: portions.length },
