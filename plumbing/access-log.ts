@@ -4,7 +4,10 @@ import type { Logger } from './log.ts';
 /** Learns of each request when its answer is out or its client gone (499). */
 export type Note = (ctx: Context, status: number, milliseconds: number) => void;
 
-/** One line for each request, when its answer is out or its client gone (499). The request's name is `ctx.state.requestId`. */
+/**
+ * One line for each request, when its answer is out or its client gone (499). The request's name is `ctx.state.requestId`;
+ * that of its trace, where it is another, `ctx.state.traceId`; that of the order that it became, `ctx.state.messageId`.
+ */
 export function accessLog(log: Logger, note: Note = () => {}): Middleware {
   return (ctx, next) => {
     const start = performance.now();
@@ -15,6 +18,8 @@ export function accessLog(log: Logger, note: Note = () => {}): Middleware {
       note(ctx, status, milliseconds);
       log.info({
         request_id: ctx.state.requestId,
+        trace_id: ctx.state.traceId,
+        message_id: ctx.state.messageId,
         method: req.method,
         path: req.url,
         status,

@@ -4,6 +4,7 @@ import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problemOf, problems } from '@crud-master/plumbing/problem';
+import type { Spans } from '@crud-master/plumbing/spans';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
@@ -29,17 +30,19 @@ export interface AppParts {
   health: Health;
   traffic: Traffic;
   feed: Feed;
+  /** Undefined without tracing. */
+  spans?: Spans | undefined;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;
 }
 
-export function createApp({ log, inventory, publish, health, traffic, feed, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, traffic, feed, config, spans }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const page = livePage(feed, config.livePage);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
-  app.use(tracing());
+  app.use(tracing(spans, routeOf));
   app.use(besideApi(probes.routes())); // before the access log and the limits: those who probe are no clients
   app.use(accessLog(log, noteTraffic(traffic)));
   app.use(problems(log));
@@ -64,6 +67,12 @@ export function createApp({ log, inventory, publish, health, traffic, feed, conf
   app.use(besideApi(page.allowedMethods()));
   for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
+}
+
+/** Below `/api/movies` inventory knows the pattern, and says it in its own span. */
+function routeOf({ req }: Koa.Context): string | undefined {
+  if (isMoviesTarget(req.url!)) return /^\/api\/movies(\?|$)/.test(req.url!) ? '/api/movies' : '/api/movies/*';
+  return BILLING.test(req.url!) ? '/api/billing' : undefined;
 }
 
 /** Films and orders by what was asked for, whatever the answer. */

@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -37,6 +38,7 @@ const variables = z.object({
   RATE_LIMIT_WINDOW: variable.milliseconds(60_000),
   RATE_LIMIT_CLIENTS: variable.count(10_000),
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -48,6 +50,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances,
     logLevel: env.LOG_LEVEL,
+    tracing: readTracing(env, 'api_gateway'),
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
     livePage: env.LIVE_PAGE,

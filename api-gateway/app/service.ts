@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { createApp } from './app.ts';
 import { BrokerLink } from './broker.ts';
 import { loadConfig } from './config.ts';
@@ -20,6 +21,7 @@ export const run = (environment: Environment) =>
   runService('api_gateway', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
     const log = createLog('api_gateway', config.logLevel, config.instances);
+    const spans = await openSpans(config.tracing, log);
 
     const inventory = inventoryPool(config.inventory);
     const link = new BrokerLink(config.broker, log);
@@ -27,7 +29,7 @@ export const run = (environment: Environment) =>
 
     const health = gatewayHealth(config.inventory.origin, publisher);
     const { traffic, feed } = createLive({ health, link, log, config });
-    const app = createApp({ log, inventory, publish: publisher.publish, health, traffic, feed, config });
+    const app = createApp({ log, inventory, publish: publisher.publish, health, traffic, feed, config, spans });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');
@@ -42,6 +44,7 @@ export const run = (environment: Environment) =>
         await server.close();
         await publisher.close();
         await inventory.close();
+        await spans?.close();
       },
     };
   });

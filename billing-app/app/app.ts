@@ -1,8 +1,10 @@
 import type { Service } from '@crud-master/plumbing/lifecycle';
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Spans } from '@crud-master/plumbing/spans';
+import { traceStatements } from '@crud-master/plumbing/statement-spans';
 import type { Config } from './config.ts';
 import { consume } from './consumer.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, sqlState } from './database.ts';
 import { forgetMessageIds, storeOrders } from './order-store.ts';
 import { createPatientStore } from './patient-store.ts';
 import { openSession } from './session.ts';
@@ -13,16 +15,21 @@ const HOUR = 3_600_000;
  * Takes orders from the queue into the database until it is closed. Returns at once, whether the broker and the database are
  * there or not: it finds them when they come.
  */
-export function startBilling(config: Config, log: Logger): Service {
+export function startBilling(config: Config, log: Logger, spans?: Spans): Service {
   const database = openDatabase(config.database);
+  const place = { ...config.database, name: config.database.database };
   const { broker, maxMessageBytes } = config;
   const consumer = consume({
     openSession: (prefetch, deliver) => openSession(broker, prefetch, deliver),
-    store: createPatientStore((incoming) => storeOrders(database, incoming), log),
+    store: createPatientStore(
+      (incoming, span) => storeOrders(database, incoming, span && traceStatements(span, place, sqlState)),
+      log,
+    ),
     queue: broker.queue,
     prefetch: broker.prefetch,
     maxMessageBytes,
     log,
+    spans,
   });
 
   const prune = async () => {
@@ -42,6 +49,7 @@ export function startBilling(config: Config, log: Logger): Service {
       clearInterval(pruning);
       await consumer.close();
       await Promise.race([database.$disconnect(), new Promise((resolve) => setTimeout(resolve, 1000))]);
+      await spans?.close();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -20,6 +21,7 @@ const variables = z.object({
   BILLING_MAX_MESSAGE_BYTES: variable.bytes(1_048_576, 1_048_576),
   MESSAGE_ID_RETENTION_DAYS: variable.count(30),
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -30,6 +32,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances: env.BILLING_INSTANCES,
     logLevel: env.LOG_LEVEL,
+    tracing: readTracing(env, 'billing_app'),
     database: {
       host: env.ORDERS_DB_HOST,
       port: env.ORDERS_DB_PORT,

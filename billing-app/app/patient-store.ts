@@ -1,4 +1,5 @@
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Span } from '@crud-master/plumbing/spans';
 import { isRefusal } from './database.ts';
 import type { IncomingOrder, Outcome } from './order-store.ts';
 import { createPatience } from './patience.ts';
@@ -11,15 +12,15 @@ export type FinalOutcome = Outcome | { refused: string };
  * database does not blame on the values is not the orders' fault, and waits. Only a batch that holds a refused order is
  * divided, until that one stands alone.
  */
-export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise<Outcome[]>, log: Logger) {
+export function createPatientStore(store: (incoming: IncomingOrder[], span?: Span) => Promise<Outcome[]>, log: Logger) {
   let away = false;
   const patience = createPatience();
 
-  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]> {
+  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal, span?: Span): Promise<FinalOutcome[]> {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const outcomes = await store(incoming);
+        const outcomes = await store(incoming, span);
         available();
         return outcomes;
       } catch (error) {
@@ -27,7 +28,8 @@ export function createPatientStore(store: (incoming: IncomingOrder[]) => Promise
           available();
           if (incoming.length === 1) return [{ refused: lastLine(error) }];
           const middle = incoming.length >> 1;
-          return [...(await storeAll(incoming.slice(0, middle), signal)), ...(await storeAll(incoming.slice(middle), signal))];
+          const [before, after] = [incoming.slice(0, middle), incoming.slice(middle)];
+          return [...(await storeAll(before, signal, span)), ...(await storeAll(after, signal, span))];
         }
         unavailable(error);
         await patience.wait(signal);

@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -23,6 +24,7 @@ const variables = z.object({
   MOVIES_DB_CONNECT_TIMEOUT: variable.milliseconds(1500),
   MOVIES_DB_QUERY_TIMEOUT: variable.milliseconds(3000),
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 const renamed = {
@@ -38,6 +40,7 @@ export function loadConfig(environment: Environment) {
   return {
     instances: env.INVENTORY_INSTANCES,
     logLevel: env.LOG_LEVEL,
+    tracing: readTracing(env, 'inventory_app'),
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
     limits: {
       headerBytes: env.INVENTORY_MAX_HEADER_BYTES,

@@ -1,6 +1,7 @@
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { createApp } from './app.ts';
 import { loadConfig } from './config.ts';
 import { openDatabase } from './database.ts';
@@ -11,9 +12,10 @@ export const run = (environment: Environment) =>
   runService('inventory_app', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
     const log = createLog('inventory_app', config.logLevel, config.instances);
+    const spans = await openSpans(config.tracing, log);
     const database = openDatabase(config.database);
 
-    const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes });
+    const app = createApp({ database, log, bodyLimit: config.limits.bodyBytes, spans });
     const server = createInventoryServer(app.callback(), config, log);
     await database.warmUp().catch(() => {}); // the database may be away
     log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
@@ -23,6 +25,7 @@ export const run = (environment: Environment) =>
       async close() {
         await server.close();
         await database.close();
+        await spans?.close();
       },
     };
   });
