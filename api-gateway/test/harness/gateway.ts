@@ -1,5 +1,6 @@
 import type { HttpServer } from '@crud-master/plumbing/http-server';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { createApp } from '../../app/app.ts';
 import { loadConfig } from '../../app/config.ts';
 import { gatewayHealth } from '../../app/health.ts';
@@ -39,9 +40,10 @@ export async function startGateway(
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
+  const spans = await openSpans(config.tracing, log);
   const health = gatewayHealth(config.inventory.origin, broker);
   const live = createLive({ health, link: { connection: undefined }, log, config });
-  const app = createApp({ log, inventory, publish, health, ...live, config });
+  const app = createApp({ log, inventory, publish, health, ...live, config, spans });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {
@@ -51,6 +53,7 @@ export async function startGateway(
       live.feed.close();
       await server.destroy();
       await inventory.destroy();
+      await spans?.close();
     },
   };
 }
