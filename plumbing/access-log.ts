@@ -7,7 +7,10 @@ export interface Watch {
   end(ctx: Context, status: number, milliseconds: number): void;
 }
 
-/** One line for each request, when its answer is out or its client gone (499). The request's name is `ctx.state.requestId`. */
+/**
+ * One line for each request, when its answer is out or its client gone (499). The request's name is `ctx.state.requestId`;
+ * that of its trace, where it is another, `ctx.state.traceId`; that of the order that it became, `ctx.state.messageId`.
+ */
 export function accessLog(log: Logger, watch: Watch): Middleware {
   return (ctx, next) => {
     const start = performance.now();
@@ -19,6 +22,8 @@ export function accessLog(log: Logger, watch: Watch): Middleware {
       watch.end(ctx, status, milliseconds);
       log.info({
         request_id: ctx.state.requestId,
+        trace_id: ctx.state.traceId,
+        message_id: ctx.state.messageId,
         method: req.method,
         path: req.url,
         status,

@@ -64,7 +64,7 @@ export function parseEnvironment<T extends z.ZodObject>(
 
 function problemOf(name: string, value: string | undefined, message: string): string {
   if (value === undefined) return `${name} is missing`;
-  return `${name} ${message}${name.includes('PASSWORD') ? '' : ` (it is "${value}")`}`;
+  return `${name} ${message}${/PASSWORD|HEADERS/.test(name) ? '' : ` (it is "${value}")`}`;
 }
 
 const wholeNumber = (low: number, high: number, unit: string) =>

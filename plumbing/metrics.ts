@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Watch } from './access-log.ts';
 import type { Health } from './health.ts';
+import type { Spans } from './spans.ts';
 
 /** Milliseconds between two looks at how late the event loop is. */
 const LOOP_PRECISION = 50;
@@ -12,11 +13,22 @@ export const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 export class Metrics {
   readonly registry = new Registry();
 
-  constructor(health: Health) {
+  /** `spans`: undefined without tracing. */
+  constructor(health: Health, spans: Pick<Spans, 'dropped'> | undefined) {
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LOOP_PRECISION });
     this.gauge('service_part_up', 'Whether a part that the service stands on works: 1, or 0', ['part'], async (set) => {
       const { parts } = await health.ready();
       for (const [part, { state }] of Object.entries(parts)) set(state === 'up' ? 1 : 0, { part });
+    });
+    if (!spans) return;
+    const dropped: Counter = new Counter({
+      name: 'traces_spans_dropped_total',
+      help: 'Spans that did not reach their receiver',
+      registers: [this.registry],
+      collect() {
+        dropped.reset();
+        dropped.inc(spans.dropped());
+      },
     });
   }
 

@@ -61,7 +61,7 @@ export function problems(log: Logger): Middleware {
       if (error.expose && error.status) {
         answerProblem(ctx, error.status, error.problem ?? { detail: error.message });
       } else {
-        log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
+        log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'request failed');
         answerProblem(ctx, 500, {
           detail: 'The request could not be completed because of an error on our side. Try again later.',
         });

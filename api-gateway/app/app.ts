@@ -3,7 +3,9 @@ import { accessLog, type Watch } from '@crud-master/plumbing/access-log';
 import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
+import { apiRoute } from '@crud-master/plumbing/metrics';
 import { problems } from '@crud-master/plumbing/problem';
+import type { Spans } from '@crud-master/plumbing/spans';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { Dispatcher } from 'undici';
@@ -26,17 +28,19 @@ export interface AppParts {
   health: Health;
   watch: Watch;
   live: Pick<Live, 'feed' | 'billing'>;
+  /** Undefined without tracing. */
+  spans?: Spans | undefined;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;
 }
 
-export function createApp({ log, inventory, publish, health, watch, live, config }: AppParts): Koa {
+export function createApp({ log, inventory, publish, health, watch, live, config, spans }: AppParts): Koa {
   const { limits } = config;
   const billing = billingRouter(publish, limits.orderBytes);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const page = livePage(live, config.livePage.audience);
   const app = new Koa();
   app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
-  app.use(tracing());
+  app.use(tracing(spans, routeOf));
   app.use(besideApi(probes.routes())); // before the access log and the limits: those who probe are no clients
   app.use(accessLog(log, watch));
   app.use(problems(log));
@@ -61,4 +65,10 @@ export function createApp({ log, inventory, publish, health, watch, live, config
   app.use(besideApi(page.allowedMethods()));
   for (const router of [billing, referenceRouter()]) app.use(router.routes()).use(router.allowedMethods());
   return app;
+}
+
+/** Below `/api/movies` inventory knows the pattern, and says it in its own span. */
+function routeOf({ req }: Koa.Context): string | undefined {
+  const route = apiRoute(req.url!);
+  return route === 'other' ? undefined : route.replace('{id}', '*');
 }

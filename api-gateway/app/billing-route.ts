@@ -21,6 +21,7 @@ export function billingRouter(publish: PublishOrder, bodyLimit: number): Router 
     const key = idempotencyKey(ctx.req.headers['idempotency-key']);
     const content = orderContent(ctx.request.body);
     const id = messageId(key);
+    ctx.state.messageId = id;
     const send = () => publish({ id, content, trace: ctx.state.trace as Trace });
 
     await (key === undefined ? send() : recentKeys.publish(id, content, send));

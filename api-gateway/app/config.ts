@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -43,6 +44,7 @@ const variables = z.object({
   METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
   API_GATEWAY_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -55,6 +57,7 @@ export function loadConfig(environment: Environment) {
     instances,
     logLevel: env.LOG_LEVEL,
     status: statusAddress(env.METRICS_LISTEN_HOST, env.API_GATEWAY_METRICS_PORT),
+    tracing: readTracing(env, 'api_gateway'),
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
     livePage: { audience: env.LIVE_PAGE, history: env.LIVE_PAGE_HISTORY },

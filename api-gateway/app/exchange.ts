@@ -1,9 +1,11 @@
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Span } from '@crud-master/plumbing/spans';
 import type { Dispatcher } from 'undici';
 import { answerProblem, beginAnswer, type Client, cutOff, inform } from './client-answer.ts';
 import { ClientBody } from './client-body.ts';
 import { fieldPairs, type RawFields, requestHeaders } from './forwarded-headers.ts';
 import { failureProblem, type InventoryProblem, inventoryProblems } from './inventory-problems.ts';
+import type { StartInventorySpan } from './inventory-span.ts';
 
 export interface ExchangeOptions {
   inventory: Dispatcher;
@@ -12,6 +14,7 @@ export interface ExchangeOptions {
   /** Bytes. */
   bodyLimit: number;
   log: Logger;
+  startSpan: StartInventorySpan;
 }
 
 type Controller = Dispatcher.DispatchController;
@@ -33,6 +36,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** When the request was written to inventory, and when its answer was whole, or given up (`performance.now()`); else 0. */
   #asked = 0;
   #answered = 0;
+  /** Of the attempt that is under way, where the trace is sampled. */
+  #span: Span | undefined;
   readonly #clock: NodeJS.Timeout;
   readonly #body: ClientBody;
   readonly #client: Client;
@@ -53,11 +58,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #dispatch(): void {
     const { req, trace } = this.#client;
+    if (trace.span) this.#span = this.#options.startSpan(trace.span, req.method!, req.url!, this.#repeated);
     this.#options.inventory.dispatch(
       {
         method: req.method as Dispatcher.HttpMethod,
         path: req.url!,
-        headers: requestHeaders(req, trace),
+        headers: requestHeaders(req, trace, this.#span?.traceparent),
         body: (this.#body.exists ? this.#body.chunks() : null) as never, // undici takes any iterable (its docs), its types do not
         // undici asks to close the connection after a HEAD; inventory would do so while the body is still on its way, and
         // the reset would take the answer with it.
@@ -76,6 +82,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Controller, status: number, headers: NodeJS.Dict<string | string[]>, reason = ''): void {
     if (this.#over) return;
     if (status < 200) return void inform(this.#client, status, headers);
+    this.#span?.set({ 'http.response.status_code': status });
     clearTimeout(this.#clock); // from here on the pool's `bodyTimeout` counts
     beginAnswer(this.#client, status, reason, controller.rawHeaders as RawFields);
   }
@@ -90,7 +97,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd({ rawTrailers }: Controller): void {
     if (this.#over) return;
     const { res } = this.#client;
-    this.#finish();
+    this.#finish(res.statusCode < 400 ? undefined : String(res.statusCode));
     if (rawTrailers?.length) res.addTrailers(fieldPairs(rawTrailers as RawFields));
     res.end();
     this.#body.discard();
@@ -100,14 +107,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     if (this.#mayRepeat(error)) {
       this.#repeated = true;
+      this.#span?.end(error.code);
       this.#controller = undefined;
       this.#dispatch();
       return;
     }
     const { res, trace } = this.#client;
-    this.#options.log.warn({ request_id: trace.requestId, code: error.code, reason: error.message }, 'inventory failed');
+    this.#options.log.warn(
+      { request_id: trace.requestId, trace_id: trace.traceId, code: error.code, reason: error.message },
+      'inventory failed',
+    );
     if (!res.headersSent) return void this.#refuse(failureProblem(error.code, this.#controller !== undefined));
-    this.#finish();
+    this.#finish(error.code ?? 'cut-off');
     cutOff(this.#client);
   }
 
@@ -133,14 +144,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #refuse(problem: InventoryProblem): void {
-    this.#finish();
+    this.#finish(problem.kind);
     answerProblem(this.#client, problem);
     this.#body.discard();
   }
 
   #clientClosed(): void {
     if (this.#over) return;
-    this.#finish();
+    this.#finish('client-gone');
     this.#controller?.abort(new Error('the client is gone'));
   }
 
@@ -149,9 +160,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#asked > 0 ? this.#answered - this.#asked : undefined;
   }
 
-  #finish(): void {
+  #finish(error?: string): void {
     this.#over = true;
     this.#answered = performance.now();
     clearTimeout(this.#clock);
+    this.#span?.end(error);
   }
 }

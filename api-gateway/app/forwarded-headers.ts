@@ -37,7 +37,7 @@ const REPLACED = new Set([
  * The header for inventory as flat name and value pairs: the client's as they came, in order and spelling, without
  * the fields of the connection, and with the gateway's own at the end.
  */
-export function requestHeaders(req: IncomingMessage, trace: Trace): string[] {
+export function requestHeaders(req: IncomingMessage, trace: Trace, traceparent = trace.traceparent): string[] {
   const raw = req.rawHeaders;
   const listed = listedBy(req.headers.connection);
   const headers: string[] = [];
@@ -49,7 +49,7 @@ export function requestHeaders(req: IncomingMessage, trace: Trace): string[] {
   }
   headers.push('x-forwarded-for', req.socket.remoteAddress ?? 'unknown', 'x-forwarded-proto', 'http');
   if (req.headers.host) headers.push('x-forwarded-host', req.headers.host);
-  headers.push('via', `${req.httpVersion} api-gateway`, 'x-request-id', trace.requestId, 'traceparent', trace.traceparent);
+  headers.push('via', `${req.httpVersion} api-gateway`, 'x-request-id', trace.requestId, 'traceparent', traceparent);
   return headers;
 }
 

@@ -2,6 +2,7 @@ import type { Watch } from '@crud-master/plumbing/access-log';
 import type { Health } from '@crud-master/plumbing/health';
 import { apiRoute, Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
 import { problemOf } from '@crud-master/plumbing/problem';
+import type { Spans } from '@crud-master/plumbing/spans';
 import type { Obstacle } from './broker.ts';
 import type { Exchange } from './exchange.ts';
 import type { LiveState } from './live/state.ts';
@@ -27,8 +28,9 @@ export function gatewayMetrics(
   publisher: Pick<Publisher, 'obstacle'>,
   traffic: Traffic,
   look: () => Promise<LiveState>,
+  spans: Pick<Spans, 'dropped'> | undefined,
 ): GatewayMetrics {
-  const metrics = new Metrics(health);
+  const metrics = new Metrics(health, spans);
   metrics.gauge(
     'gateway_broker_obstacle',
     'What keeps the gateway from publishing orders: 1 for that reason',

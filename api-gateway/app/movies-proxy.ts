@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import proxies from 'koa-proxies';
 import { Exchange, type ExchangeOptions } from './exchange.ts';
+import { inventorySpan } from './inventory-span.ts';
 
 /** Everything at and below `/api/movies`, in a target and in a path alike. */
 const MOVIES = /^\/api\/movies(?=[/?]|$)/;
@@ -9,8 +10,9 @@ const MOVIES = /^\/api\/movies(?=[/?]|$)/;
 export const isMoviesTarget = (target: string) => MOVIES.test(target);
 
 /** Everything at and below `/api/movies` goes to inventory, at `origin`; the rest is passed on. */
-export function moviesProxy(origin: string, options: ExchangeOptions): Middleware {
+export function moviesProxy(origin: string, ownOptions: Omit<ExchangeOptions, 'startSpan'>): Middleware {
   forwardByExchange();
+  const options = { ...ownOptions, startSpan: inventorySpan(origin) };
   // Where the exchange's pool goes. Parsed here, because http-proxy parses a text anew for each request; koa-proxies' types know no other.
   const target = new URL(origin) as unknown as string;
   const forward = proxies(MOVIES, (_params, { exchange }) => ({
@@ -27,7 +29,7 @@ export function moviesProxy(origin: string, options: ExchangeOptions): Middlewar
     const exchange = new Exchange({ req, res, trace: ctx.state.trace }, options);
     ctx.state.exchange = exchange; // for the metrics
     forward({ req, res: UNWATCHED, path, exchange } as unknown as Context, next).catch((error: Error) => {
-      options.log.error({ err: error, request_id: ctx.state.requestId }, 'request failed');
+      options.log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'request failed');
       res.destroy();
     });
   };

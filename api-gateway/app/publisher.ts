@@ -1,5 +1,6 @@
 import { ORDERS_EXCHANGE } from '@crud-master/messaging/exchanges';
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Span } from '@crud-master/plumbing/spans';
 import type { ConfirmChannel, Options } from 'amqplib/callback_api';
 import type { BrokerLink, Obstacle } from './broker.ts';
 import { orderProblems } from './order-problems.ts';
@@ -67,10 +68,12 @@ export class Publisher {
       const { channel } = this.#link;
       const refusal = this.#refusal();
       if (refusal || !channel) return reject(refusal);
+      const span = message.trace.span && publicationSpan(message.trace.span, this.#options.queue, message.id);
       const waiting: Waiting = {
         overdue: false,
         settle: (refusal) => {
           clearTimeout(deadline);
+          span?.end(refusal && kindOf(refusal));
           if (refusal) reject(refusal);
           else resolve();
         },
@@ -79,7 +82,7 @@ export class Publisher {
       const { id, content } = message;
       this.#inFlight++;
       try {
-        channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message), (error) => {
+        channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message, span?.traceparent), (error) => {
           this.#leave(waiting);
           waiting.settle(this.#outcome(id, error));
         });
@@ -143,11 +146,26 @@ export class Publisher {
   }
 }
 
-const publication = ({ id, trace }: OrderMessage): Options.Publish => ({
+const publication = ({ id, trace }: OrderMessage, traceparent = trace.traceparent): Options.Publish => ({
   messageId: id,
   contentType: 'application/json',
   persistent: true,
   mandatory: true, // an order that reaches no queue comes back, and is not answered 200
   timestamp: Math.floor(Date.now() / 1000),
-  headers: { 'x-request-id': trace.requestId, traceparent: trace.traceparent },
+  headers: { 'x-request-id': trace.requestId, traceparent },
 });
+
+/** From the publication to the confirm: https://opentelemetry.io/docs/specs/semconv/messaging/rabbitmq/ */
+function publicationSpan(parent: Span, queue: string, id: string): Span {
+  const destination = `${ORDERS_EXCHANGE}:${queue}`;
+  return parent.child('producer', `publish ${destination}`, {
+    'messaging.system': 'rabbitmq',
+    'messaging.operation.name': 'publish',
+    'messaging.operation.type': 'send',
+    'messaging.destination.name': destination,
+    'messaging.rabbitmq.destination.routing_key': queue,
+    'messaging.message.id': id,
+  });
+}
+
+const kindOf = (refusal: Error & { problem?: { kind?: string } }) => refusal.problem?.kind ?? 'refused';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { startStatusServer } from '@crud-master/plumbing/status-server';
 import { createApp } from './app.ts';
 import { BrokerLink } from './broker.ts';
@@ -22,6 +23,7 @@ export const run = (environment: Environment) =>
   runService('api_gateway', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
     const log = createLog('api_gateway', config.logLevel, config.instances);
+    const spans = await openSpans(config.tracing, log);
 
     const inventory = inventoryPool(config.inventory);
     const link = new BrokerLink(config.broker, log);
@@ -29,9 +31,9 @@ export const run = (environment: Environment) =>
 
     const health = gatewayHealth(config.inventory.origin, publisher);
     const live = createLive({ health, link, log, config });
-    const { metrics, watch, measured } = gatewayMetrics(health, publisher, live.traffic, () => live.feed.look());
+    const { metrics, watch, measured } = gatewayMetrics(health, publisher, live.traffic, () => live.feed.look(), spans);
     const status = startStatusServer(config.status, { health, metrics, more: live.tell, log });
-    const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, live, config });
+    const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, live, config, spans });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
     const connected = once(link, 'open');
@@ -47,6 +49,7 @@ export const run = (environment: Environment) =>
         await server.close();
         await publisher.close();
         await inventory.close();
+        await spans?.close();
       },
     };
   });

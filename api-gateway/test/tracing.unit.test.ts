@@ -3,7 +3,7 @@ import { type Trace, tracing } from '../app/tracing.ts';
 
 function trace(headers: Record<string, string>): Trace {
   const ctx = { req: { headers }, state: {} as { trace: Trace } };
-  tracing()(ctx as never, async () => {});
+  tracing(undefined, () => undefined)(ctx as never, async () => {});
   return ctx.state.trace;
 }
 

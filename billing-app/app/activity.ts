@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { Decision } from './batch.ts';
-import { type Letter, requestId } from './dead-letter.ts';
+import type { Letter } from './dead-letter.ts';
 
 /** What billing keeps of the newest dead letters. */
 export interface ParkedMessage {
   at: string;
   message_id: string;
-  request_id: string | undefined;
   kind: string;
   reason: string;
 }
@@ -65,9 +64,9 @@ export class Activity extends EventEmitter<{ stored: [Stored] }> {
     this.emit('stored', batch);
   }
 
-  park({ message, id, why }: Letter): void {
+  park({ id, why }: Letter): void {
     this.parked[why.kind] = (this.parked[why.kind] ?? 0) + 1;
-    this.newest.unshift({ at: new Date().toISOString(), message_id: id, request_id: requestId(message), ...why });
+    this.newest.unshift({ at: new Date().toISOString(), message_id: id, ...why });
     this.newest.length = Math.min(this.newest.length, NEWEST);
   }
 

@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -22,6 +23,7 @@ const variables = z.object({
   METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
   BILLING_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 export type Config = ReturnType<typeof loadConfig>;
@@ -33,6 +35,7 @@ export function loadConfig(environment: Environment) {
     instances: env.BILLING_INSTANCES,
     logLevel: env.LOG_LEVEL,
     status: statusAddress(env.METRICS_LISTEN_HOST, env.BILLING_METRICS_PORT),
+    tracing: readTracing(env, 'billing_app'),
     database: {
       host: env.ORDERS_DB_HOST,
       port: env.ORDERS_DB_PORT,

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Span, Spans } from '@crud-master/plumbing/spans';
 import type { ConsumeMessage } from 'amqplib';
 import type { Activity } from './activity.ts';
 import { type Batch, type Decision, decide, readBatch } from './batch.ts';
-import { requestId } from './dead-letter.ts';
+import { type BatchSpans, traceBatch } from './batch-spans.ts';
+import { idsOf } from './dead-letter.ts';
 import { Inbox } from './inbox.ts';
 import { Letterbox } from './letterbox.ts';
 import type { IncomingOrder } from './order-store.ts';
@@ -23,13 +25,15 @@ const FINISH = 5000;
 interface Dependencies {
   openSession(prefetch: number, deliver: (message: ConsumeMessage) => void): Promise<Session>;
   /** Waits as long as the database is away, and rejects when the signal aborts. */
-  store(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]>;
+  store(incoming: IncomingOrder[], signal: AbortSignal, span?: Span): Promise<FinalOutcome[]>;
   queue: string;
   prefetch: number;
   maxMessageBytes: number;
   /** Is told what happens. */
   activity: Activity;
   log: Logger;
+  /** Undefined without tracing. */
+  spans?: Spans | undefined;
 }
 
 export interface Consumer {
@@ -78,7 +82,7 @@ export function consume(dependencies: Dependencies): Consumer {
 
 /** Takes, reads, stores, decides and acknowledges, batch after batch, until the session is lost or the consumer closes. */
 async function work(session: Session, inbox: Inbox, closing: AbortSignal, dependencies: Dependencies): Promise<void> {
-  const { store, queue, prefetch, maxMessageBytes, activity, log } = dependencies;
+  const { queue, prefetch, maxMessageBytes, activity, log } = dependencies;
   const stop = AbortSignal.any([session.lost, closing]);
   const letterbox = new Letterbox({
     session,
@@ -91,7 +95,7 @@ async function work(session: Session, inbox: Inbox, closing: AbortSignal, depend
   });
   const receipts = createReceipts(session, inbox, letterbox, prefetch);
 
-  let storing: { batch: Batch; began: number; outcomes: Promise<FinalOutcome[]> } | undefined;
+  let storing: Storing | undefined;
   try {
     while (storing || !stop.aborted) {
       // While one batch is being stored, the next one is read, if it is there as a whole.
@@ -99,28 +103,44 @@ async function work(session: Session, inbox: Inbox, closing: AbortSignal, depend
       const next = messages.length > 0 ? readBatch(messages, maxMessageBytes) : undefined;
       if (next) letterbox.add(next.letters); // at once: they are on their way while the orders are stored
       const stored = storing && { ...storing, outcomes: await storing.outcomes };
-      const began = performance.now();
-      storing = next && { batch: next, began, outcomes: next.orders.length > 0 ? store(next.orders, stop) : Promise.resolve([]) };
-      storing?.outcomes.catch(() => {}); // it is awaited later
+      storing = next && begin(next, stop, dependencies);
       if (!stored) continue;
-      const { done, letters } = decide(stored.batch, stored.outcomes);
+      const decision = decide(stored.batch, stored.outcomes);
+      const { done, letters } = decision;
       activity.stored({ orders: stored.batch.orders.length, seconds: (performance.now() - stored.began) / 1000, done });
+      stored.trace?.end(decision);
       report(done, log);
       letterbox.add(letters);
       receipts.add(done);
       receipts.sendDue();
     }
   } catch (error) {
+    storing?.trace?.giveBack();
     if (!stop.aborted) session.lose(error as Error);
   }
   receipts.sendAll();
   await letterbox.finished();
 }
 
+interface Storing {
+  batch: Batch;
+  /** `performance.now()` */
+  began: number;
+  outcomes: Promise<FinalOutcome[]>;
+  trace: BatchSpans | undefined;
+}
+
+function begin(batch: Batch, stop: AbortSignal, { store, queue, spans }: Dependencies): Storing {
+  const trace = spans && traceBatch(spans, queue, batch);
+  const outcomes = batch.orders.length > 0 ? store(batch.orders, stop, trace?.batch) : Promise.resolve([]);
+  outcomes.catch(() => {}); // it is awaited later
+  return { batch, began: performance.now(), outcomes, trace };
+}
+
 function report(done: Decision['done'], log: Logger): void {
   const orders: object[] = [];
   for (const { message, messageId, orderId } of done) {
-    const context = { request_id: requestId(message), message_id: messageId };
+    const context = { ...idsOf(message), message_id: messageId };
     if (orderId === undefined) log.info(context, 'order already stored');
     else orders.push({ ...context, order_id: orderId });
   }

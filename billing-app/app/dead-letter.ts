@@ -1,3 +1,4 @@
+import { parseTraceparent } from '@crud-master/plumbing/trace-context';
 import type { ConsumeMessage, Options } from 'amqplib';
 import type { Unacceptable } from './read-order.ts';
 
@@ -48,10 +49,14 @@ export function isUnsendable(error: unknown): boolean {
   return error instanceof TypeError || error instanceof RangeError || (error as { code?: unknown } | null)?.code === 406;
 }
 
-/** The sender's id of the request that the message belongs to. */
-export function requestId({ properties }: ConsumeMessage): string | undefined {
+/** For the log: the sender's id of the request that the message belongs to, and of its trace where that is another. */
+export function idsOf({ properties }: ConsumeMessage): { request_id: string | undefined; trace_id?: string } {
   const id: unknown = properties.headers?.['x-request-id'];
-  return typeof id === 'string' ? id.slice(0, 64) : undefined;
+  const request_id = typeof id === 'string' ? id.slice(0, 64) : undefined;
+  const traceparent: unknown = properties.headers?.traceparent;
+  if (request_id !== undefined && typeof traceparent === 'string' && traceparent.startsWith(request_id, 3)) return { request_id };
+  const trace = parseTraceparent(traceparent);
+  return trace ? { request_id, trace_id: trace.traceId } : { request_id };
 }
 
 /** How often the message was delivered before without an answer. Other queues than quorum queues tell only once or more. */

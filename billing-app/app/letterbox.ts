@@ -1,7 +1,7 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import type { ConsumeMessage } from 'amqplib';
 import type { Activity } from './activity.ts';
-import { deadLetterCopies, isUnsendable, type Letter, requestId } from './dead-letter.ts';
+import { deadLetterCopies, idsOf, isUnsendable, type Letter } from './dead-letter.ts';
 import { createPatience } from './patience.ts';
 import type { Session } from './session.ts';
 
@@ -89,7 +89,7 @@ export class Letterbox {
     this.#pending.delete(letter.message.fields.deliveryTag);
     delivered(letter.message);
     activity.park(letter);
-    const context = { request_id: requestId(letter.message), message_id: letter.id };
+    const context = { ...idsOf(letter.message), message_id: letter.id };
     log.warn({ ...context, kind: letter.why.kind, reason: letter.why.reason }, 'message moved to the dead letters');
   }
 }

@@ -1,5 +1,6 @@
 import type { Health } from '@crud-master/plumbing/health';
 import { Metrics } from '@crud-master/plumbing/metrics';
+import type { Spans } from '@crud-master/plumbing/spans';
 import type { Activity } from './activity.ts';
 
 /** Orders in one statement, up to the most (consumer.ts). */
@@ -7,8 +8,8 @@ const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 /** Seconds: clients post by the second, so that less is not known. */
 const AGES = [1, 2, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400];
 
-export function billingMetrics(health: Health, activity: Activity): Metrics {
-  const metrics = new Metrics(health);
+export function billingMetrics(health: Health, activity: Activity, spans: Pick<Spans, 'dropped'> | undefined): Metrics {
+  const metrics = new Metrics(health, spans);
   metrics.counter(
     'billing_orders_total',
     'Orders acknowledged: stored now, or known from an earlier delivery',

@@ -1,3 +1,4 @@
+import type { RunStatement } from '@crud-master/plumbing/statement-spans';
 import { type Database, isDuplicate } from './database.ts';
 import { Prisma } from './generated/client.ts';
 import type { Order } from './read-order.ts';
@@ -17,19 +18,24 @@ export type Outcome = { stored: number } | 'known' | 'conflict';
  * remembered, and their orders inserted. Answers in the order of `incoming`.
  * When the outcome is unknown (the connection broke during the commit), call it again: what was stored is `known` then.
  */
-export async function storeOrders(database: Database, incoming: IncomingOrder[]): Promise<Outcome[]> {
+export async function storeOrders(
+  database: Database,
+  incoming: IncomingOrder[],
+  run: RunStatement = untraced,
+): Promise<Outcome[]> {
   const first = new Map<string, IncomingOrder>();
   for (const one of incoming) if (!first.has(one.messageId)) first.set(one.messageId, one);
 
   const unique = [...first.values()];
   // Mostly all are new, and a plain insert then takes a fifth less of its time.
-  const fresh = await insert(database, unique, ALL_NEW).catch((error) => {
+  const insertAll = (known: Prisma.Sql) => run('INSERT', 'orders', () => insert(database, unique, known));
+  const fresh = await insertAll(ALL_NEW).catch((error) => {
     if (!isDuplicate(error)) throw error;
-    return insert(database, unique, SOME_KNOWN);
+    return insertAll(SOME_KNOWN);
   });
   const old = [...first.keys()].filter((id) => !fresh.has(id));
-  const hashes = await rememberedHashes(database, old);
-  if (hashes.size < old.length) return storeOrders(database, incoming); // forgotten (pruned) between the two statements
+  const hashes = old.length === 0 ? NONE : await run('SELECT', 'handled_messages', () => rememberedHashes(database, old));
+  if (hashes.size < old.length) return storeOrders(database, incoming, run); // forgotten (pruned) between the two statements
   return incoming.map((one) => {
     const original = first.get(one.messageId)!;
     const id = fresh.get(one.messageId);
@@ -39,6 +45,8 @@ export async function storeOrders(database: Database, incoming: IncomingOrder[])
   });
 }
 
+const untraced: RunStatement = (_operation, _table, run) => run();
+const NONE: ReadonlyMap<string, string> = new Map();
 const ALL_NEW = Prisma.empty;
 const SOME_KNOWN = Prisma.sql`ON CONFLICT (message_id) DO NOTHING`;
 
@@ -81,7 +89,6 @@ function arrayOf(elements: (string | number)[]): string {
 }
 
 async function rememberedHashes(database: Database, messageIds: string[]): Promise<Map<string, string>> {
-  if (messageIds.length === 0) return new Map();
   const rows = await database.$queryRaw<{ message_id: string; hash: string }[]>`
     SELECT message_id, encode(content_hash, 'hex') AS hash FROM handled_messages WHERE message_id = ANY(${messageIds}::text[])`;
   return new Map(rows.map(({ message_id, hash }) => [message_id, hash]));

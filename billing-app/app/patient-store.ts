@@ -1,4 +1,5 @@
 import type { Logger } from '@crud-master/plumbing/log';
+import type { Span } from '@crud-master/plumbing/spans';
 import type { Activity } from './activity.ts';
 import { isRefusal } from './database.ts';
 import type { IncomingOrder, Outcome } from './order-store.ts';
@@ -13,18 +14,18 @@ export type FinalOutcome = Outcome | { refused: string };
  * divided, until that one stands alone.
  */
 export function createPatientStore(
-  store: (incoming: IncomingOrder[]) => Promise<Outcome[]>,
+  store: (incoming: IncomingOrder[], span?: Span) => Promise<Outcome[]>,
   activity: Pick<Activity, 'storing' | 'databaseAway'>,
   log: Logger,
 ) {
   const patience = createPatience();
 
-  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal): Promise<FinalOutcome[]> {
+  return async function storeAll(incoming: IncomingOrder[], signal: AbortSignal, span?: Span): Promise<FinalOutcome[]> {
     for (;;) {
       signal.throwIfAborted();
       try {
         activity.storing(true);
-        const outcomes = await store(incoming).finally(() => activity.storing(false));
+        const outcomes = await store(incoming, span).finally(() => activity.storing(false));
         available();
         return outcomes;
       } catch (error) {
@@ -32,7 +33,8 @@ export function createPatientStore(
           available();
           if (incoming.length === 1) return [{ refused: lastLine(error) }];
           const middle = incoming.length >> 1;
-          return [...(await storeAll(incoming.slice(0, middle), signal)), ...(await storeAll(incoming.slice(middle), signal))];
+          const [before, after] = [incoming.slice(0, middle), incoming.slice(middle)];
+          return [...(await storeAll(before, signal, span)), ...(await storeAll(after, signal, span))];
         }
         unavailable(error);
         await patience.wait(signal);

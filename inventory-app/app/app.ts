@@ -6,6 +6,9 @@ import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { problems } from '@crud-master/plumbing/problem';
 import { givenRequestId } from '@crud-master/plumbing/request-id';
+import { traceAnswer } from '@crud-master/plumbing/server-span';
+import type { Spans } from '@crud-master/plumbing/spans';
+import { parseTraceparent } from '@crud-master/plumbing/trace-context';
 import Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import type { Database } from './database.ts';
@@ -19,20 +22,22 @@ interface AppParts {
   log: Logger;
   /** Bytes */
   bodyLimit: number;
+  /** Undefined without tracing. */
+  spans?: Spans | undefined;
 }
 
 const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
 
-export function createApp({ database, health, watch, log, bodyLimit }: AppParts): Koa {
+export function createApp({ database, health, watch, log, bodyLimit, spans }: AppParts): Koa {
   const movies = moviesRouter(database, bodyLimit);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const app = new Koa();
   // What fails after the answer has begun: Koa has cut the connection, and the client knows that the list is incomplete.
   app.on('error', (error: NodeJS.ErrnoException, ctx: Koa.Context) => {
     if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
-    log.error({ err: error, request_id: ctx.state.requestId }, 'answer broken off');
+    log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'answer broken off');
   });
-  app.use(requestId());
+  app.use(tracing(spans));
   app.use(besideApi(probes.routes())); // before the access log: probes would fill it
   app.use(accessLog(log, watch));
   app.use(problems(log));
@@ -43,10 +48,21 @@ export function createApp({ database, health, watch, log, bodyLimit }: AppParts)
   return app;
 }
 
-/** The gateway names the request; one that did not come through it gets a name here. */
-function requestId(): Middleware {
+/**
+ * The gateway names the request; one that did not come through it gets a name here. `ctx.state.traceId` is the id of its trace
+ * where that is another, `ctx.state.span` its span where it is sampled.
+ */
+function tracing(spans: Spans | undefined): Middleware {
   return (ctx, next) => {
-    ctx.state.requestId = givenRequestId(ctx.req.headers) ?? randomUUID();
+    const given = ctx.req.headers;
+    const parent = parseTraceparent(given.traceparent);
+    const begun = spans && ctx.req.url!.startsWith('/api/') ? spans.begin('server', 'request', parent) : undefined;
+    const traceId = begun?.traceId ?? parent?.traceId;
+    const requestId = givenRequestId(given) ?? traceId ?? randomUUID();
+    ctx.state.requestId = requestId;
+    if (traceId !== requestId) ctx.state.traceId = traceId;
+    if (begun?.span) traceAnswer(begun.span, ctx, ({ _matchedRoute }) => _matchedRoute);
+    ctx.state.span = begun?.span;
     return next();
   };
 }

@@ -1,4 +1,5 @@
 import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
+import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
 const variables = z.object({
@@ -25,6 +26,7 @@ const variables = z.object({
   METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
   INVENTORY_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
+  ...tracingVariables,
 });
 
 const renamed = {
@@ -41,6 +43,7 @@ export function loadConfig(environment: Environment) {
     instances: env.INVENTORY_INSTANCES,
     logLevel: env.LOG_LEVEL,
     status: statusAddress(env.METRICS_LISTEN_HOST, env.INVENTORY_METRICS_PORT),
+    tracing: readTracing(env, 'inventory_app'),
     listen: { host: env.INVENTORY_LISTEN_HOST ?? env.INVENTORY_HOST, port: env.INVENTORY_PORT },
     limits: {
       headerBytes: env.INVENTORY_MAX_HEADER_BYTES,

@@ -17,7 +17,7 @@ export function databaseProblems(log: Logger): Middleware {
     } catch (error) {
       if (!isUnavailable(error as PrismaError)) throw error;
       const reason = (error as Error).message.trim().split('\n').at(-1);
-      log.warn({ request_id: ctx.state.requestId, reason }, 'database unavailable');
+      log.warn({ request_id: ctx.state.requestId, trace_id: ctx.state.traceId, reason }, 'database unavailable');
       throw problem(503, {
         kind: 'database-unavailable',
         detail: 'The catalogue cannot be reached at the moment. Try again later.',

@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Config } from './config.ts';
-import { Prisma, PrismaClient } from './generated/client.ts';
+import { type Movie, Prisma, PrismaClient } from './generated/client.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
 
@@ -14,6 +14,13 @@ export class DirectQueryError extends Error {
   constructor(cause: unknown) {
     super((cause as Error).message, { cause });
   }
+}
+
+/** PostgreSQL's code of what failed, of Prisma's errors and of those past it. */
+export function sqlState(error: unknown): string | undefined {
+  if (error instanceof DirectQueryError) return error.cause.code;
+  return (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } }).meta?.driverAdapterError?.cause
+    ?.originalCode;
 }
 
 /** Connects with the first query, and again after a connection was lost. */
@@ -39,6 +46,7 @@ export function openDatabase(config: Config['database']) {
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
   let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
+    place: { host: config.host, port: config.port, name: config.name },
     /** Sets Prisma's engine up and makes every connection, for which no client should wait: seconds on a busy machine. */
     async warmUp() {
       await client.movie.findFirst({ where: { id: 0 } });
@@ -53,8 +61,12 @@ export function openDatabase(config: Config['database']) {
     },
     /** How many connections there are, and how many queries wait for one. */
     usage: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    movie: client.movie,
-    deleteAll: () => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
+    /** The film as it is then, or nothing where there is none. */
+    update: async (id: number, data: Prisma.MovieUpdateManyMutationInput): Promise<Movie | undefined> =>
+      (await client.movie.updateManyAndReturn({ where: { id }, data }))[0],
+    /** Whether there was one. */
+    delete: async (id: number): Promise<boolean> => (await client.movie.deleteMany({ where: { id } })).count > 0,
+    deleteAll: async (): Promise<number> => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => query<Row>(pool, statement, values),
     close: () => client.$disconnect(),
   };

@@ -1,10 +1,15 @@
 import type { Watch } from '@crud-master/plumbing/access-log';
 import type { Health } from '@crud-master/plumbing/health';
 import { apiRoute, Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
+import type { Spans } from '@crud-master/plumbing/spans';
 import type { Database } from './database.ts';
 
-export function inventoryMetrics(health: Health, database: Pick<Database, 'usage'>): { metrics: Metrics; watch: Watch } {
-  const metrics = new Metrics(health);
+export function inventoryMetrics(
+  health: Health,
+  database: Pick<Database, 'usage'>,
+  spans?: Pick<Spans, 'dropped'>,
+): { metrics: Metrics; watch: Watch } {
+  const metrics = new Metrics(health, spans);
   metrics.gauge('inventory_database_connections', 'Connections to the database', ['state'], (set) => {
     const { busy, idle } = database.usage();
     set(busy, { state: 'busy' });

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { type Database, MOVIE_COLUMNS, type Statement } from './database.ts';
+import { MOVIE_COLUMNS, type Statement } from './database.ts';
+import type { Films } from './traced-database.ts';
 
 /** The first page is small, so that the answer begins at once; then they grow by this factor. */
 const FIRST_ROWS = 50;
@@ -37,7 +38,7 @@ interface Condition {
  * It reads page by page, as fast as the client does, and so takes the same little memory for any number of films; what
  * fits into the first page needs no stream. Rejects when the first page cannot be read; later failures destroy the stream.
  */
-export async function movieList(database: Database, search: string): Promise<Readable | string> {
+export async function movieList(database: Pick<Films, 'query'>, search: string): Promise<Readable | string> {
   return whole(database, search ? await startSearch(database, search) : await start(database, ALL));
 }
 
@@ -46,7 +47,7 @@ export async function movieList(database: Database, search: string): Promise<Rea
  * Their ids are found first: whether more follow has to be known before the first film is sent.
  */
 export async function moviePage(
-  database: Database,
+  database: Pick<Films, 'query'>,
   search: string,
   { limit, after }: { limit: number; after: number },
 ): Promise<{ films: Readable | string; last?: number }> {
@@ -56,7 +57,7 @@ export async function moviePage(
   return { films, ...(ids.length > limit && { last: inPage.at(-1)! }) };
 }
 
-async function idsAfter(database: Database, search: string, after: number, rows: number): Promise<number[]> {
+async function idsAfter(database: Pick<Films, 'query'>, search: string, after: number, rows: number): Promise<number[]> {
   const pattern = likePattern(search);
   if (search) {
     const [found] = await database.query<{ ids: number[] }>(FOUND, [pattern]);
@@ -72,13 +73,13 @@ async function idsAfter(database: Database, search: string, after: number, rows:
   return (await database.query<{ id: number }>({ name: `ids-of-${name}`, text }, values)).map(({ id }) => id);
 }
 
-function whole(database: Database, { condition, first }: Start): Readable | string {
+function whole(database: Pick<Films, 'query'>, { condition, first }: Start): Readable | string {
   if (first.isLast) return `[${first.films?.slice(1) ?? ''}]`;
   return Readable.from(jsonArray(database, condition, first), { highWaterMark: 1 });
 }
 
 /** A Readable is one page ahead of its reader: it asks for the next one while the last one goes out. */
-async function* jsonArray(database: Database, condition: Condition, first: Page): AsyncGenerator<string> {
+async function* jsonArray(database: Pick<Films, 'query'>, condition: Condition, first: Page): AsyncGenerator<string> {
   let page = first;
   let rows = FIRST_ROWS;
   yield `[${page.films?.slice(1) ?? ''}`;
@@ -90,7 +91,7 @@ async function* jsonArray(database: Database, condition: Condition, first: Page)
   yield ']';
 }
 
-async function readPage(database: Database, condition: Condition, after: number, rows: number): Promise<Page> {
+async function readPage(database: Pick<Films, 'query'>, condition: Condition, after: number, rows: number): Promise<Page> {
   const values = condition.value === undefined ? [after, rows] : [after, rows, condition.value];
   const [page] = await database.query<Page>(pageOf(condition), values);
   return page!;
@@ -117,7 +118,7 @@ interface Start {
   first: Page;
 }
 
-async function start(database: Database, condition: Condition): Promise<Start> {
+async function start(database: Pick<Films, 'query'>, condition: Condition): Promise<Start> {
   return { condition, first: await readPage(database, condition, 0, FIRST_ROWS) };
 }
 
@@ -140,7 +141,7 @@ export const SEARCH: Statement = {
  * With a LIMIT the planner gambles on matches coming soon, and for a rare text reads the whole table in the order of ids.
  * So a search first asks the index which films match. When many do, reading in the order of ids does find them soon.
  */
-async function startSearch(database: Database, search: string): Promise<Start> {
+async function startSearch(database: Pick<Films, 'query'>, search: string): Promise<Start> {
   const pattern = likePattern(search);
   const [found] = await database.query<Page & { ids: number[] }>(SEARCH, [0, FIRST_ROWS, pattern]);
   const { ids, ...first } = found!;

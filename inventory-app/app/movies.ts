@@ -2,10 +2,12 @@ import { METHODS } from 'node:http';
 import { jsonBody } from '@crud-master/plumbing/json-body';
 import { problem } from '@crud-master/plumbing/problem';
 import Router from '@koa/router';
+import type { Context } from 'koa';
 import { type Database, MOVIE_COLUMNS, type Statement } from './database.ts';
 import type { Movie } from './generated/client.ts';
 import { readId, readListing, readMovieChange, readNewMovie } from './movie-input.ts';
 import { movieList, moviePage } from './movie-list.ts';
+import { databaseFor } from './traced-database.ts';
 
 const MOVIE_BY_ID: Statement = { name: 'movie-by-id', text: `SELECT ${MOVIE_COLUMNS} FROM movies WHERE id = $1` };
 
@@ -14,10 +16,13 @@ export function moviesRouter(database: Database, bodyLimit: number): Router {
   // All methods of HTTP are known, so that every wrong one is answered 405.
   const router = new Router({ prefix: '/api/movies', sensitive: true, methods: METHODS });
   const body = jsonBody(bodyLimit);
+  const databaseOf = (ctx: Context) => databaseFor(database, ctx.state.span);
 
   router.get('/', async (ctx) => {
     const { title, page } = readListing(ctx.querystring);
-    const { films, last } = page ? await moviePage(database, title, page) : { films: await movieList(database, title) };
+    const { films, last } = page
+      ? await moviePage(databaseOf(ctx), title, page)
+      : { films: await movieList(databaseOf(ctx), title) };
     if (page && last !== undefined) ctx.set('Link', `<${nextPage(title, page.limit, last)}>; rel="next"`);
     ctx.body = films;
     ctx.type = 'json';
@@ -25,35 +30,34 @@ export function moviesRouter(database: Database, bodyLimit: number): Router {
 
   router.post('/', body, async (ctx) => {
     const film = readNewMovie(ctx.request.body);
-    const [movie] = await database.query<Movie>(insertOf(Object.keys(film)), Object.values(film));
+    const [movie] = await databaseOf(ctx).query<Movie>(insertOf(Object.keys(film)), Object.values(film));
     ctx.status = 201;
     ctx.set('Location', `/api/movies/${movie!.id}`);
     ctx.body = movie;
   });
 
   router.delete('/', async (ctx) => {
-    await database.deleteAll();
+    await databaseOf(ctx).deleteAll();
     ctx.status = 204;
   });
 
   router.get('/:id', async (ctx) => {
     const id = readId(ctx.params.id);
-    const [movie] = await database.query<Movie>(MOVIE_BY_ID, [id]);
+    const [movie] = await databaseOf(ctx).query<Movie>(MOVIE_BY_ID, [id]);
     if (!movie) throw noSuchMovie(id);
     ctx.body = movie;
   });
 
   router.put('/:id', body, async (ctx) => {
     const id = readId(ctx.params.id);
-    const [movie] = await database.movie.updateManyAndReturn({ where: { id }, data: readMovieChange(ctx.request.body) });
+    const movie = await databaseOf(ctx).update(id, readMovieChange(ctx.request.body));
     if (!movie) throw noSuchMovie(id);
     ctx.body = movie;
   });
 
   router.delete('/:id', async (ctx) => {
     const id = readId(ctx.params.id);
-    const { count } = await database.movie.deleteMany({ where: { id } });
-    if (count === 0) throw noSuchMovie(id);
+    if (!(await databaseOf(ctx).delete(id))) throw noSuchMovie(id);
     ctx.status = 204;
   });
 

@@ -1,6 +1,7 @@
 import { type Environment, loadEnvironment } from '@crud-master/plumbing/environment';
 import { runService } from '@crud-master/plumbing/lifecycle';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { startStatusServer } from '@crud-master/plumbing/status-server';
 import { createApp } from './app.ts';
 import { loadConfig } from './config.ts';
@@ -14,12 +15,13 @@ export const run = (environment: Environment) =>
   runService('inventory_app', async () => {
     const config = loadConfig(loadEnvironment(new URL('../../.env', import.meta.url), environment));
     const log = createLog('inventory_app', config.logLevel, config.instances);
+    const spans = await openSpans(config.tracing, log);
     const database = openDatabase(config.database);
 
     const health = inventoryHealth(database);
-    const { metrics, watch } = inventoryMetrics(health, database);
+    const { metrics, watch } = inventoryMetrics(health, database, spans);
     const status = startStatusServer(config.status, { health, metrics, log });
-    const app = createApp({ database, health, watch, log, bodyLimit: config.limits.bodyBytes });
+    const app = createApp({ database, health, watch, log, bodyLimit: config.limits.bodyBytes, spans });
     const server = createInventoryServer(app.callback(), config, log);
     await database.warmUp().catch(() => {}); // the database may be away
     log.info({ addresses: await server.listen(config.listen.port, [config.listen.host]) }, 'listening');
@@ -30,6 +32,7 @@ export const run = (environment: Environment) =>
         status.close();
         await server.close();
         await database.close();
+        await spans?.close();
       },
     };
   });

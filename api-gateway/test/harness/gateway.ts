@@ -1,5 +1,6 @@
 import type { HttpServer } from '@crud-master/plumbing/http-server';
 import { createLog } from '@crud-master/plumbing/log';
+import { openSpans } from '@crud-master/plumbing/spans';
 import { createApp } from '../../app/app.ts';
 import { loadConfig } from '../../app/config.ts';
 import { gatewayHealth } from '../../app/health.ts';
@@ -40,10 +41,11 @@ export async function startGateway(
   const config = loadConfig(Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])));
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
+  const spans = await openSpans(config.tracing, log);
   const health = gatewayHealth(config.inventory.origin, broker);
   const live = createLive({ health, link: { connection: undefined }, log, config });
-  const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look());
-  const app = createApp({ log, inventory, publish: measured(publish), health, watch, live, config });
+  const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look(), spans);
+  const app = createApp({ log, inventory, publish: measured(publish), health, watch, live, config, spans });
   const server = createGatewayServer(app.callback(), config, log);
   const [address] = await server.listen(0, ['127.0.0.1']);
   return {
@@ -53,6 +55,7 @@ export async function startGateway(
       await live.feed.close();
       await server.destroy();
       await inventory.destroy();
+      await spans?.close();
     },
   };
 }

@@ -4,7 +4,7 @@
  *     npm run bench -- [--quick] [--only QUESTION,...] [--minutes MINUTES] [--compare REVISION]
  *
  *     --quick      fewer starts, less load; profile, prisma and instances not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
- *     --only       gateway, orders, backlog, inventory, profile, prisma, growth, instances, start, memory
+ *     --only       gateway, orders, backlog, inventory, profile, prisma, growth, instances, traces, start, memory
  *     --minutes    of load before memory is read (1)
  *     --compare    this checkout beside that tag, branch or commit: film, order, backlog, film by id, film created, search, list
  */
@@ -32,6 +32,7 @@ import { orders } from './questions/orders.ts';
 import { prisma } from './questions/prisma.ts';
 import { profile } from './questions/profile.ts';
 import { start } from './questions/start.ts';
+import { traces } from './questions/traces.ts';
 import { markdownTable } from './report/markdown.ts';
 import { hostNote, loopbackText, targetTable, writePage } from './report/page.ts';
 import { type Record, recordOf, savedRecord, saveRecord } from './report/results.ts';
@@ -40,7 +41,7 @@ import { startRevision, stopRevision } from './revision.ts';
 import { startOwnStack } from './stack.ts';
 
 /** `start` and `memory` come last: they need the whole stack, which the others do without. */
-const questions: Question[] = [gateway, orders, backlog, inventory, profile, prisma, growth, instances, start, memory];
+const questions: Question[] = [gateway, orders, backlog, inventory, profile, prisma, growth, instances, traces, start, memory];
 
 async function bench({ quick, minutes, asked, revision }: ReturnType<typeof readArguments>): Promise<number> {
   const began = performance.now();

@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lastWrite, linesAdded, linesBackwards } from '../logs/log-files.ts';
-import { isWanted, type Line, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
+import { isWanted, type Line, narrowed, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { services } from '../stack/services.ts';
 import { runCommand } from '../terminal/command.ts';
@@ -43,7 +43,7 @@ await runCommand(async () => {
     files.map(async (file) => {
       for await (const text of linesAdded(file, end.signal)) {
         const line = parseLine(text);
-        if (isWanted(line, wanted)) show(line);
+        if (isWanted(line, wanted)) show(narrowed(line, wanted.trace));
       }
     }),
   );
@@ -83,7 +83,7 @@ async function newest(file: string, wanted: Wanted, most: number): Promise<Line[
     time = parsed.time || time;
     const line = { ...parsed, time };
     if (wanted.since !== undefined && time < wanted.since) break;
-    if (isWanted(line, wanted)) found.push(line);
+    if (isWanted(line, wanted)) found.push(narrowed(line, wanted.trace));
     if (found.length >= most) break;
   }
   return found.reverse();

@@ -29,6 +29,14 @@ export function parseLine(text: string): Line {
   return { text, time: 0, fields: undefined };
 }
 
+/** Of a line about many orders, only those that the trace names. */
+export function narrowed(line: Line, trace: string | undefined): Line {
+  const { orders } = line.fields ?? {};
+  if (trace === undefined || !Array.isArray(orders)) return line;
+  const fields = { ...line.fields, orders: orders.filter((order) => JSON.stringify(order).includes(trace)) };
+  return { ...line, fields, text: JSON.stringify(fields) };
+}
+
 export function isWanted({ text, time, fields }: Line, { level, since, trace }: Wanted): boolean {
   if (trace !== undefined && !text.includes(trace)) return false;
   if (since !== undefined && time > 0 && time < since) return false;

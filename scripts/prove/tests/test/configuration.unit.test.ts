@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { parse } from 'dotenv';
 import { describe, expect, test } from 'vitest';
 import { loadConfig as loadGatewayConfig } from '../../../../api-gateway/app/config.ts';
@@ -17,10 +18,12 @@ const root = new URL('../../../../', import.meta.url);
 const file = readFileSync(new URL('.env', root), 'utf8');
 /** What `.env` shows, set or as a remark. */
 const shown = parse(file.replace(/^# (?=[A-Z][A-Z0-9_]+=)/gm, ''));
-const keysOf = (service: string) =>
-  [...readFileSync(new URL(`${service}/app/config.ts`, root), 'utf8').matchAll(/^ {2}([A-Z][A-Z0-9_]+): variable\b/gm)].map(
+const keysOf = (service: string) => [
+  ...[...readFileSync(new URL(`${service}/app/config.ts`, root), 'utf8').matchAll(/^ {2}([A-Z][A-Z0-9_]+): variable\b/gm)].map(
     ([, key]) => key!,
-  );
+  ),
+  ...Object.keys(tracingVariables),
+];
 
 /** Whether the service starts without that key. */
 function isOptional(service: keyof typeof SERVICES, key: string): boolean {

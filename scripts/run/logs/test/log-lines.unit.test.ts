@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isWanted, parseLine, readable, readLevel, readSince } from '../log-lines.ts';
+import { isWanted, narrowed, parseLine, readable, readLevel, readSince } from '../log-lines.ts';
 
 const TEXT = '{"level":"warn","time":"2026-11-26T12:00:00.000Z","service":"api_gateway","request_id":"abc","msg":"broker lost"}';
 
@@ -30,6 +30,18 @@ describe('a line', () => {
     );
     expect(readable(request, false)).toMatch(/GET \/\\x1b\[2J 200 1.5 ms$/);
   });
+});
+
+test('a line about many orders is narrowed to the one that is asked for', () => {
+  const orders = ['one', 'two'].map((id) => ({ request_id: 'r', trace_id: `trace-${id}`, message_id: id }));
+  const line = parseLine(JSON.stringify({ time: '2026-11-26T12:00:00Z', msg: 'orders stored', orders }));
+  for (const id of ['two', 'trace-two']) {
+    const { text, fields } = narrowed(line, id);
+    expect(fields!.orders).toEqual([orders[1]]);
+    expect(JSON.parse(text)).toEqual(fields);
+  }
+  expect(narrowed(line, undefined)).toBe(line);
+  expect(narrowed(parseLine(TEXT), 'abc').text).toBe(TEXT);
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { parse } from 'dotenv';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
@@ -89,7 +90,7 @@ describe('the table of machines', () => {
     const config = read(`${service}/app/config.ts`);
     const variables = [...config.matchAll(/^ {2}([A-Z][A-Z0-9_]+): variable\b/gm)].map(([, variable]) => variable!);
     expect(variables.length).toBeGreaterThan(5);
-    expect(machines[name]!.keys).toEqual(expect.arrayContaining(variables));
+    expect(machines[name]!.keys).toEqual(expect.arrayContaining([...variables, ...Object.keys(tracingVariables)]));
   });
 
   test('no password goes to a machine that has no use for it', () => {
