@@ -8,7 +8,7 @@
 //     --follow   goes on until Ctrl-C. For people on a terminal, one JSON object a line elsewhere
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lastWrite, linesAdded, linesBackwards } from '../logs/log-files.ts';
+import { type Log, linesAdded, linesBackwards, openLog } from '../logs/log-files.ts';
 import { isWanted, type Line, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { services } from '../stack/services.ts';
@@ -27,8 +27,10 @@ await runCommand(async () => {
     ['out', 'error'].map((kind) => join(home, 'pm2', 'logs', `${name.replaceAll('_', '-')}-${kind}.log`)),
   );
 
-  const found = (await Promise.all(files.map((file) => newest(file, wanted, lines)))).flat();
-  if (!follow && found.length === 0) throw new Failure('There is nothing of that in the logs.');
+  const logs = await Promise.all(files.map(openLog));
+  const found = (await Promise.all(logs.map((log) => newest(log, wanted, lines)))).flat();
+  if (!follow) await Promise.all(logs.map(({ file }) => file?.close()));
+  if (!follow && found.length === 0) throw new Failure(nothingFound(logs));
   found.sort((a, b) => a.time - b.time); // stable: lines of one moment stay as they were
   const isTerminal = process.stdout.isTTY === true;
   const hasColors = isTerminal && !process.env.NO_COLOR;
@@ -40,8 +42,8 @@ await runCommand(async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
   process.stdout.once('error', () => end.abort()); // its reader has left
   await Promise.all(
-    files.map(async (file) => {
-      for await (const text of linesAdded(file, end.signal)) {
+    logs.map(async (log) => {
+      for await (const text of linesAdded(log, end.signal)) {
         const line = parseLine(text);
         if (isWanted(line, wanted)) show(line);
       }
@@ -73,11 +75,16 @@ function readArguments() {
   return { names: asked.length > 0 ? asked : known, wanted, lines, follow: values.follow };
 }
 
-/** The newest lines of a file that are wanted, the oldest first. Of a log without an end no more is read than these need. */
-async function newest(file: string, wanted: Wanted, most: number): Promise<Line[]> {
+const nothingFound = (logs: Log[]): string =>
+  logs.some(({ file }) => file)
+    ? 'There is nothing of that in the logs.'
+    : 'There are no logs yet: npm start starts what writes them.';
+
+/** The newest lines of a log that are wanted, the oldest first. Of a log without an end no more is read than these need. */
+async function newest(log: Log, wanted: Wanted, most: number): Promise<Line[]> {
   const found: Line[] = [];
-  let time = await lastWrite(file); // of text that nothing with a time follows: what Node says when it ends
-  for await (const text of linesBackwards(file)) {
+  let time = log.written; // of text that nothing with a time follows: what Node says when it ends
+  for await (const text of linesBackwards(log)) {
     const parsed = parseLine(text);
     // Text without a time belongs to what was said after it.
     time = parsed.time || time;
