@@ -3,8 +3,8 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, r
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandName } from '../terminal/command-name.mjs';
+import { fileProblem } from '../terminal/error-sentence.mjs';
 import { Failure } from '../terminal/failure.mjs';
-import { fileProblem } from '../terminal/file-problem.mjs';
 import { identify, isRunning } from './process-identity.mjs';
 
 /**

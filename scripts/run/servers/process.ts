@@ -11,6 +11,9 @@ export function isAlive(pid: number): boolean {
   return procStat(pid)?.state !== 'Z';
 }
 
+/** Whether a signal has stopped the process (`kill -STOP`, Ctrl-Z, a debugger): it is there and does nothing. False where the system does not tell. */
+export const isFrozen = (pid: number): boolean => /^[Tt]$/.test(procStat(pid)?.state ?? '');
+
 /** The name of a running process, where the system tells (Linux). Guards against pid files that outlived their process. */
 export function processName(pid: number): string | undefined {
   return procStat(pid)?.name;

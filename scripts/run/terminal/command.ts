@@ -1,7 +1,7 @@
 import { ConfigurationError } from '@crud-master/plumbing/environment';
 import { commandName } from './command-name.mjs';
+import { errorSentence } from './error-sentence.mjs';
 import { Failure } from './failure.mjs';
-import { fileProblem } from './file-problem.mjs';
 
 /**
  * Runs what a command does, and ends the program as a user expects: the status that `work` gives (or 0), and on a failure
@@ -21,15 +21,14 @@ export async function runCommand(work: () => Promise<number | undefined>): Promi
   }
 }
 
-/** What a user is told of an error. Of one that nobody thought of, where it comes from: enough for a report, and no stack. */
+/** What a user is told of an error. */
 export function sentenceOf(error: Error): string {
   if (error instanceof Failure || error instanceof ConfigurationError) return error.message;
   const { code } = error as NodeJS.ErrnoException;
   // Node adds how to give an option's name as a value, which no command here takes.
   if (code?.startsWith?.('ERR_PARSE_ARGS'))
     return `${error.message.split(/\. |\.?$/)[0]}: ${commandName()} -- --help says what it takes.`;
-  const place = /\(?(?:file:\/\/)?(\/[^()\s]*:\d+):\d+\)?$/m.exec(error.stack ?? '')?.[1];
-  return fileProblem(error) ?? `Unexpected: ${error.message ?? error}${place ? ` (at ${place})` : ''}`;
+  return errorSentence(error);
 }
 
 /** Says that sentence when the user, or the system, ends this program before its work is done, with the status that a shell expects. */

@@ -18,3 +18,13 @@ export function fileProblem({ code, syscall, path, message }, file = path) {
   if (!code || !syscall || !(file || code in advice)) return undefined;
   return `${file ?? 'A file'} cannot be used: ${advice[code] ?? message}`;
 }
+
+/**
+ * What a user is told of an error that is no `Failure`. Of one that nobody thought of, where it comes from: enough for a report, and no stack.
+ *
+ * @param {NodeJS.ErrnoException} error
+ */
+export function errorSentence(error) {
+  const place = /\(?(?:file:\/\/)?(\/[^()\s]*:\d+):\d+\)?$/m.exec(error.stack ?? '')?.[1];
+  return fileProblem(error) ?? `Unexpected: ${error.message ?? error}${place ? ` (at ${place})` : ''}`;
+}
