@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A zombie counts as gone: where nothing reaps orphans (a container without an init), it would stay for ever. */
@@ -42,9 +42,11 @@ function procStat(pid: number): { name: string; state: string } | undefined {
   }
 }
 
-/** What a file got since it had `from` bytes. */
+/** What a file got since it had `from` bytes; all of a shorter one, which is new. */
 export function appendedTo(file: string, from: number): string {
-  return readFileSync(file).subarray(from).toString();
+  if (!existsSync(file)) return '';
+  const text = readFileSync(file);
+  return text.subarray(text.length < from ? 0 : from).toString();
 }
 
 /** Polls until the check gives something. Undefined when it did not within `limit` milliseconds. */

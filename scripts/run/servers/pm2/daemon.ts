@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { checkout } from '../../checkout.mjs';
 import { Failure } from '../../terminal/failure.mjs';
 import { endProcess, isAlive, processName, worksIn } from '../process.ts';
+import { beginShort } from '../short-log.ts';
 
 const run = promisify(execFile);
 
@@ -65,6 +66,7 @@ export function findDaemon(home: string): number | undefined {
  */
 export async function startDaemon(home: string): Promise<void> {
   mkdirSync(join(home, 'pm2'), { recursive: true });
+  for (const log of globSync('{pm2.log,logs/*-error.log}', { cwd: join(home, 'pm2') })) beginShort(join(home, 'pm2', log));
   const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
   const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none' };
   await run(process.execPath, [program, 'ping'], { cwd: checkout, env });
