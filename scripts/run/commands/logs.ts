@@ -6,10 +6,11 @@
 //     --trace    only what names that trace, request or message: the way of one order, in the order of time
 //     --lines    so many of the newest (50; with --since or --trace all)
 //     --follow   goes on until Ctrl-C. For people on a terminal, one JSON object a line elsewhere
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Log, linesAdded, linesBackwards, openLog } from '../logs/log-files.ts';
 import { asJson, isWanted, type Line, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
+import { appLogs } from '../servers/pm2/apps.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { services } from '../stack/services.ts';
 import { runCommand } from '../terminal/command.ts';
@@ -23,7 +24,7 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const { names, wanted, lines, follow } = readArguments();
-  const logs = await Promise.all(names.flatMap((service) => filesOf(home, service).map(openLog)));
+  const logs = await Promise.all(names.flatMap((service) => appLogs(home, service).map(openLog)));
   const found = (await Promise.all(logs.map((log) => newest(log, wanted, lines)))).flat();
   if (!follow) await Promise.all(logs.map(({ file }) => file?.close()));
   if (!follow && found.length === 0) throw new Failure(nothingFound(logs));
@@ -75,11 +76,6 @@ function readArguments() {
 
 interface Found extends Line {
   service: string;
-}
-
-/** As PM2 names them: with `-` for every `_`. */
-function filesOf(home: string, service: string): string[] {
-  return ['out', 'error'].map((kind) => join(home, 'pm2', 'logs', `${service.replaceAll('_', '-')}-${kind}.log`));
 }
 
 function serviceOf({ path }: Log): string {

@@ -9,6 +9,9 @@ import { stackStatus } from '../stack/status.ts';
 import { runCommand } from '../terminal/command.ts';
 import { textTable } from '../terminal/table.ts';
 
+/** Milliseconds that the gateway has to say what it sees. */
+const LIVE_LIMIT = 3000;
+
 await runCommand(async () => {
   parseArgs(); // it has no options
   const parts = await stackStatus(localHome());
@@ -37,9 +40,6 @@ await runCommand(async () => {
   const works = typeof live !== 'object' || Object.values(live.parts).every(({ state }) => state === 'up');
   return down.length > 0 || findings.length > 0 || !works ? 1 : 0;
 });
-
-/** Milliseconds that the gateway has to say what it sees. */
-const LIVE_LIMIT = 3000;
 
 /** What the gateway sees of the system; in words when it does not answer, and nothing when it shows it to nobody (LIVE_PAGE). */
 async function liveState(): Promise<LiveState | string | undefined> {

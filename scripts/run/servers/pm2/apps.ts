@@ -65,6 +65,12 @@ export async function listApps(home: string, limit = LIST_LIMIT): Promise<App[]>
 const unanswered = (daemon: number): string =>
   `PM2 (process ${daemon}) does not answer. End it with kill -9 ${daemon}: its services then stop by themselves and lose nothing, and npm start brings all of it back.`;
 
+/** What an app says, and what Node and PM2 say of it. PM2 names the files with `-` for every `_`. */
+export const appLogs = (home: string, name: string): [out: string, error: string] => {
+  const path = (kind: string) => join(home, 'pm2', 'logs', `${name.replaceAll('_', '-')}-${kind}.log`);
+  return [path('out'), path('error')];
+};
+
 /** The processes of an app, from the files that PM2 keeps: much quicker than to ask it. It names them with `-` for every `_`. */
 export function appPids(home: string, name: string): number[] {
   const folder = join(home, 'pm2', 'pids');
