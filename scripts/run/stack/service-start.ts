@@ -76,6 +76,8 @@ function startService(home: string, service: Service, environment: Environment, 
     );
     if (!problem) return;
     await starting.catch(() => {});
+    // PM2 cannot take a reload back: it would no longer show the old process, and run it all the same.
+    if (beside && problem === (await failing)) throw new Failure(`${problem} The old one runs for a minute more.`);
     await deleteApp(home, name); // it would go on trying
     throw new Failure(problem);
   });

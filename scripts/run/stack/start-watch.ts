@@ -1,31 +1,48 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { linesAdded, openLog } from '../logs/log-files.ts';
+import { type Log, linesAdded, openLog } from '../logs/log-files.ts';
 import { parseLine } from '../logs/log-lines.ts';
 import { appLogs } from '../servers/pm2/apps.ts';
 
 /** Milliseconds after its first complaint that a process has to become ready all the same. */
 const PATIENCE = 3000;
 
-/**
- * Resolves with what to say when a process of that app ends while it starts: PM2 would start it again and again, and say nothing for a
- * minute. Call it before the start. Never resolves where all goes well; ends with `signal`.
- */
-export async function failsToStart(home: string, name: string, signal: AbortSignal): Promise<string> {
+/** What is heard of an app from now on. */
+interface StartWatch {
+  /** What to say when a process of it has ended while it started, and a moment ago; undefined where all goes well. */
+  complaint(): string | undefined;
+  end(): void;
+}
+
+/** PM2 would start a process that ends again and again, and say nothing for a minute. */
+export async function watchStart(home: string, name: string): Promise<StartWatch> {
+  const control = new AbortController();
   const said: string[] = [];
-  const complaint = Promise.withResolvers<void>();
+  let since = Number.POSITIVE_INFINITY;
   const [out, error] = await Promise.all(appLogs(home, name).map(openLog));
-  const watch = async (log: typeof out, isComplaint: (text: string) => boolean) => {
-    for await (const text of linesAdded(log!, signal)) {
+  const watch = async (log: Log, isComplaint: (text: string) => boolean) => {
+    for await (const text of linesAdded(log, control.signal)) {
       if (!isComplaint(text)) continue;
+      since = Math.min(since, Date.now());
       said.push(text);
-      complaint.resolve();
     }
   };
-  watch(out!, (text) => parseLine(text).fields?.msg === 'could not start'); // plumbing/lifecycle.ts
-  watch(error!, (text) => !/^\(node:\d+\)|^\(Use `/.test(text)); // no warning of Node's
-  await complaint.promise;
-  await sleep(PATIENCE, undefined, { signal }).catch(() => {});
-  return `${name} does not start: ${reasonIn(said)}. npm run logs -- --service ${name} shows the rest. Mend it, then npm start.`;
+  void watch(out!, (text) => parseLine(text).fields?.msg === 'could not start'); // plumbing/lifecycle.ts
+  void watch(error!, (text) => !/^\(node:\d+\)|^\(Use `/.test(text)); // no warning of Node's
+  return {
+    complaint: () => (Date.now() - since < PATIENCE || said.length === 0 ? undefined : complaintText(name, said)),
+    end: () => control.abort(),
+  };
+}
+
+const complaintText = (name: string, said: readonly string[]): string =>
+  `${name} does not start: ${reasonIn(said)}. npm run logs -- --service ${name} shows the rest. Mend it, then npm start.`;
+
+/** Resolves with the complaint when there is one, or with nothing after `signal`. */
+export async function failsToStart(home: string, name: string, signal: AbortSignal): Promise<string> {
+  const watch = await watchStart(home, name);
+  while (!signal.aborted && !watch.complaint()) await sleep(200, undefined, { signal }).catch(() => {});
+  watch.end();
+  return watch.complaint() ?? '';
 }
 
 /** The sentence in what Node or the service says of its end. */
