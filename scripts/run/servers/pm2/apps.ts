@@ -104,7 +104,14 @@ export async function reloadApp(
   environment: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<void> {
-  await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
+  await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal).catch(
+    (error) => {
+      if (!(error instanceof Failure)) throw error;
+      throw new Failure(
+        `${error.message} After a start that failed PM2 needs a minute to end the old ${name}: npm start again then, or npm stop and npm start now.`,
+      );
+    },
+  );
   await completeApp(home, name, instances, signal);
 }
 

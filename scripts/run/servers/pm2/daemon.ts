@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { checkout } from '../../checkout.mjs';
 import { Failure } from '../../terminal/failure.mjs';
 import { endProcess, isAlive, processName, worksIn } from '../process.ts';
@@ -37,7 +37,7 @@ export function pm2Environment(home: string, environment: Record<string, string>
   };
 }
 
-/** Runs PM2's command, and gives what it printed. */
+/** Runs PM2's command, and gives what it printed. Rejects with a Failure that has the last of what it said, or with an abort of `signal`. */
 export async function pm2(
   home: string,
   args: string[],
@@ -45,7 +45,17 @@ export async function pm2(
   signal?: AbortSignal,
 ): Promise<string> {
   const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
-  return (await run(process.execPath, [program, ...args], options)).stdout;
+  try {
+    return (await run(process.execPath, [program, ...args], options)).stdout;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    const said = stripVTControlCharacters(stdout + stderr)
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new Failure(`pm2 ${args[0]} failed${said ? `: ${said}` : ''}. ${join(home, 'pm2', 'pm2.log')} may say why.`);
+  }
 }
 
 /** PM2's daemon of that home, or undefined. Asking PM2 itself would start one. */
