@@ -3,6 +3,7 @@ import type { Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { startPostgres } from '../servers/postgres/postgres.ts';
 import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import type { Environment } from './environment.ts';
 
@@ -47,8 +48,10 @@ async function migrateDatabases(server: Postgres, environment: Environment, repo
   });
 }
 
-/** Waits for all, then throws the first failure: no step goes on behind the user's back. */
+/** Waits for all, then throws what has failed: no step goes on behind the user's back, and no second reason waits for the next start. */
 export async function settleAll(work: Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const failed = (await Promise.allSettled(work)).flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (failed.length > 1 && failed.every((reason) => reason instanceof Failure))
+    throw new Failure([...new Set(failed.map(({ message }) => message))].join('\n'));
+  if (failed.length > 0) throw failed[0];
 }
