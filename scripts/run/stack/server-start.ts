@@ -1,8 +1,11 @@
+import pg from 'pg';
 import { databases, isMigrated, migrate } from '../servers/migrations.ts';
+import { paths } from '../servers/postgres/cluster.ts';
 import type { Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { startPostgres } from '../servers/postgres/postgres.ts';
 import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { reasonsIn } from '../servers/start-failure.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import type { Environment } from './environment.ts';
@@ -20,7 +23,14 @@ export function startMessaging(home: string, environment: Environment, exact: bo
 
 /** Starts PostgreSQL, with its tables. The port: as RabbitMQ's. */
 export async function startStorage(home: string, environment: Environment, exact: boolean, report: Report): Promise<void> {
-  await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
+  try {
+    await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    throw new Failure(
+      `PostgreSQL could not set up its databases ("${error.message}"${reasonsIn('', home)}): see ${paths(home).log}.`,
+    );
+  }
 }
 
 function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {
