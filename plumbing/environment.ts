@@ -117,7 +117,10 @@ export const variable = {
   /** How many processes of a service share its work. */
   instances: wholeNumber(1, 64, 'a whole number').prefault('1'),
   logLevel: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be a pino level such as info or debug')
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be trace, debug, info, warn, error, fatal or silent',
+    )
     .prefault('info'),
 };
 
@@ -129,7 +132,8 @@ export function statusAddress(host: string, first: number | undefined): { host: 
   return first === undefined ? undefined : { host, port: first + Number(process.env.NODE_APP_INSTANCE ?? 0) };
 }
 
-/** As `parseEnvironment`, for variables that only have to be there. */
-export function requireVariables(names: string[], environment: Environment): void {
-  parseEnvironment(z.object(Object.fromEntries(names.map((name) => [name, variable.text]))), environment);
+/** As `parseEnvironment`, for variables that only have to be there, and for ports. */
+export function requireVariables(names: string[], ports: string[], environment: Environment): void {
+  const kinds = [...names.map((name) => [name, variable.text]), ...ports.map((name) => [name, variable.port])];
+  parseEnvironment(z.object(Object.fromEntries(kinds)), environment);
 }

@@ -85,6 +85,12 @@ function fail(name: string, error: unknown): never {
     );
     process.exit(1);
   }
+  if (code === 'EACCES' && port !== undefined) {
+    standardError.write(
+      `${name}: this user may not listen on port ${port} of ${address}, as on any below 1024. Choose another port in .env.\n`,
+    );
+    process.exit(1);
+  }
   if (code === 'EADDRNOTAVAIL') {
     standardError.write(
       `${name}: ${address} is not an address of this computer. The values of .env are the virtual machines'; npm start, in the folder above, runs everything on this computer.\n`,

@@ -1,86 +1,63 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Watch } from './access-log.ts';
+import { Exposition, Histogram, type Labels } from './exposition.ts';
 import type { Health } from './health.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import type { Spans } from './spans.ts';
-
-/** Milliseconds between two looks at how late the event loop is. */
-const LOOP_PRECISION = 50;
 
 /** Seconds: from what a film takes at least to what a client waits at most. */
 export const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What a service counts, in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+/** What a service counts. */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly #exposition = new Exposition();
 
   /** `spans`: undefined without tracing. */
   constructor(health: Health, spans: Pick<Spans, 'dropped'> | undefined) {
-    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: LOOP_PRECISION });
-    this.gauge('service_part_up', 'Whether a part that the service stands on works: 1, or 0', ['part'], async (set) => {
+    addProcessMetrics(this);
+    this.gauge('service_part_up', 'Whether a part that the service stands on works: 1, or 0', async (set) => {
       const { parts } = await health.ready();
       for (const [part, { state }] of Object.entries(parts)) set(state === 'up' ? 1 : 0, { part });
     });
-    if (!spans) return;
-    const dropped: Counter = new Counter({
-      name: 'traces_spans_dropped_total',
-      help: 'Spans that did not reach their receiver',
-      registers: [this.registry],
-      collect() {
-        dropped.reset();
-        dropped.inc(spans.dropped());
-      },
-    });
+    if (spans) this.counter('traces_spans_dropped_total', 'Spans that did not reach their receiver', () => spans.dropped());
   }
 
   get contentType(): string {
-    return this.registry.contentType;
+    return Exposition.contentType;
   }
 
   text(): Promise<string> {
-    return this.registry.metrics();
+    return this.#exposition.text();
   }
 
   /** A gauge that is read when somebody asks; what is not set then is absent. */
-  gauge<Label extends string = never>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    read: (set: (value: number, labels?: Record<Label, string>) => void) => Promise<void> | void,
-  ): void {
-    const gauge: Gauge = new Gauge({
+  gauge(name: string, help: string, read: (set: (value: number, labels?: Labels) => void) => Promise<void> | void): void {
+    this.#exposition.add({
       name,
       help,
-      labelNames,
-      registers: [this.registry],
-      async collect() {
-        gauge.reset();
-        if (labelNames.length === 0) gauge.remove();
-        await read((value, labels) => (labels ? gauge.set(labels as Record<string, string>, value) : gauge.set(value)));
+      type: 'gauge',
+      async read() {
+        const samples: { value: number; labels: Labels }[] = [];
+        await read((value, labels) => samples.push({ value, labels: labels ?? {} }));
+        return samples;
       },
     });
   }
 
-  /** A counter whose values somebody else keeps, by one label. */
-  counter(name: string, help: string, label: string, read: () => Record<string, number>): void {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      labelNames: [label],
-      registers: [this.registry],
-      collect() {
-        counter.reset();
-        for (const [value, count] of Object.entries(read())) counter.inc({ [label]: value }, count);
-      },
-    });
+  /** A count that somebody else keeps. */
+  counter(name: string, help: string, read: () => number): void {
+    this.#exposition.add({ name, help, type: 'counter', read: () => [{ value: read(), labels: {} }] });
   }
 
-  histogram<Label extends string = never>(
-    name: string,
-    help: string,
-    labelNames: Label[] = [],
-    buckets: number[] = DURATIONS,
-  ): Histogram<Label> {
-    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry] });
+  /** Counts that somebody else keeps, by the values of one label. */
+  counters(name: string, help: string, label: string, read: () => Record<string, number>): void {
+    const samples = () => Object.entries(read()).map(([value, count]) => ({ value: count, labels: { [label]: value } }));
+    this.#exposition.add({ name, help, type: 'counter', read: samples });
+  }
+
+  histogram(name: string, help: string, bounds = DURATIONS): Histogram {
+    const histogram = new Histogram(bounds);
+    this.#exposition.add({ name, help, type: 'histogram', read: () => histogram.samples() });
+    return histogram;
   }
 }
 
@@ -89,11 +66,10 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
 /** The requests of a service by route, method and status, for its access log to tell of. */
 export function requestMetrics(metrics: Metrics, routeOf: (target: string) => string): Watch {
   let inFlight = 0;
-  metrics.gauge('http_server_requests_in_flight', 'Requests whose answer is not out yet', [], (set) => set(inFlight));
+  metrics.gauge('http_server_requests_in_flight', 'Requests whose answer is not out yet', (set) => set(inFlight));
   const durations = metrics.histogram(
     'http_server_request_duration_seconds',
     'From a request until its answer is out; 499: the client left before',
-    ['method', 'route', 'status'],
   );
   return {
     begin() {
@@ -102,7 +78,7 @@ export function requestMetrics(metrics: Metrics, routeOf: (target: string) => st
     end({ req }, status, milliseconds) {
       inFlight--;
       const method = METHODS.has(req.method!) ? req.method! : 'other';
-      durations.observe({ method, route: routeOf(req.url!), status }, milliseconds / 1000);
+      durations.observe(milliseconds / 1000, { method, route: routeOf(req.url!), status });
     },
   };
 }

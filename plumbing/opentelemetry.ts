@@ -43,17 +43,27 @@ const KINDS: Record<Kind, SpanKind> = {
 export function createSpans(config: TracingConfig & { url: string }, log: Logger): Spans {
   const exporter = new OTLPTraceExporter({ url: config.url, headers: config.headers, timeoutMillis: config.timeout });
   const outbox = new SpanOutbox(exporter, config, log);
+  const sampler = samplerOf(config);
+  let ofRequest: string | undefined; // the id of a trace for which the sampler has been asked
   const provider = new TracerProvider({
     resource: defaultResource().merge(resourceFromAttributes({ 'service.instance.id': randomUUID(), ...config.resource })),
-    sampler: sampledByLinks(samplerOf(config)),
-    idGenerator: { generateTraceId: () => randomHex(16), generateSpanId: () => randomHex(8) },
+    sampler: sampledByLinks(sampler),
+    idGenerator: { generateTraceId: () => ofRequest ?? randomHex(16), generateSpanId: () => randomHex(8) },
     spanLimits: { linkCountLimit: MOST_LINKS },
     spanProcessors: [outbox],
   });
   const tracer = provider.getTracer('crud-master');
   return {
     begin(kind, name, parent) {
-      return begun(tracer, tracer.startSpan(name, { kind: KINDS[kind] }, contextOf(parent)));
+      const traceId = parent?.traceId ?? randomHex(16);
+      const context = contextOf(parent);
+      // Asked before the SDK does: it makes an object of some 4 µs for what is not sampled, too.
+      const { decision } = sampler.shouldSample(context, traceId, name, KINDS[kind], NONE, []);
+      if (decision === SamplingDecision.NOT_RECORD) return unsampled(traceId);
+      ofRequest = traceId;
+      const span = new SdkSpan(tracer, tracer.startSpan(name, { kind: KINDS[kind] }, context));
+      ofRequest = undefined;
+      return { traceId, traceparent: span.traceparent, span };
     },
     batch(name, attributes, links) {
       const contexts = links.map((link) => ({ context: (link as SdkSpan).span.spanContext() }));
@@ -67,13 +77,10 @@ export function createSpans(config: TracingConfig & { url: string }, log: Logger
   };
 }
 
-function begun(tracer: Tracer, span: ApiSpan): Begun {
-  return {
-    traceId: span.spanContext().traceId,
-    traceparent: traceparentOf(span),
-    span: span.isRecording() ? new SdkSpan(tracer, span) : undefined,
-  };
-}
+const NONE = {};
+
+/** Its ids go on. */
+const unsampled = (traceId: string): Begun => ({ traceId, traceparent: `00-${traceId}-${randomHex(8)}-00`, span: undefined });
 
 function contextOf(parent: TraceParent | undefined): Context {
   if (!parent) return ROOT_CONTEXT;

@@ -1,10 +1,9 @@
-import cluster from 'node:cluster';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { createLogFile, type LogFile, writeAll } from './log-file.ts';
 
 /**
- * Where this process writes: its standard output and standard error; or, as a worker of PM2's cluster mode, the log files of its
- * app. There PM2 collects only what passes `process.stdout.write`, which is lost when the process ends right after.
- * Synchronous, and still good when PM2's daemon is frozen or dead.
+ * Where this process writes: its standard output and standard error; or, under PM2, the log files of its app. PM2 takes what comes
+ * through its own hands into them late or never: it loses that of a worker that ends right after, and of a forked process while it
+ * opens the files anew, and takes nothing while it is frozen. Synchronous, and still good when PM2's daemon is frozen or dead.
  */
 export interface Output {
   write(text: string): void;
@@ -13,54 +12,32 @@ export interface Output {
 export const standardOutput: Output = createOutput(1, 'pm_out_log_path', 'log:out');
 export const standardError: Output = createOutput(2, 'pm_err_log_path', 'log:err');
 
-/** `variable`: in which PM2 tells a worker its file. `topic`: by which `pm2 logs` learns of new lines. */
+/** `variable`: in which PM2 tells a process its file. `topic`: by which `pm2 logs` learns of new lines. */
 function createOutput(fallback: number, variable: string, topic: string): Output {
-  let opened: number | undefined;
-  const open = () => {
-    opened = openLog(process.env[variable]) ?? fallback;
-    // What `pm2 reloadLogs` sends after the files were rotated.
-    process.on('message', (message: { type?: string }) => {
-      if (message.type !== 'log:reload') return;
-      const rotated = opened!;
-      opened = openLog(process.env[variable]) ?? fallback;
-      if (rotated !== fallback) closeSync(rotated);
-    });
-    return opened;
-  };
+  let log: LogFile | undefined;
+  let isOpen = false;
   return {
     write(text) {
-      if (!cluster.isWorker) return writeAll(fallback, text);
-      writeAll(opened ?? open(), text);
+      if (!isOpen) log = openLog(process.env[variable]);
+      isOpen = true;
+      if (!log) return writeAll(fallback, Buffer.from(text));
+      log.write(text);
       follow(topic, text);
     },
   };
 }
 
-function openLog(path: string | undefined): number | undefined {
+/** None for what PM2 has not started: who starts a service by hand may have PM2's variables from elsewhere. */
+function openLog(path: string | undefined): LogFile | undefined {
   try {
-    return path ? openSync(path, 'a') : undefined;
+    return path && process.send ? createLogFile(path, Number(process.env[LIMIT]) || 0) : undefined;
   } catch {
     return undefined; // PM2's own log takes it
   }
 }
 
-/** Synchronously, because nothing else is sure to be out before the process ends. */
-function writeAll(file: number, text: string): void {
-  let rest = Buffer.from(text);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(file, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return; // no reader, no space: there is nowhere to say so
-      Atomics.wait(pause, 0, 0, FULL_PIPE_PAUSE);
-    }
-  }
-}
-
-/** Milliseconds until a full pipe is tried again. */
-const FULL_PIPE_PAUSE = 5;
-
-const pause = new Int32Array(new SharedArrayBuffer(4));
+/** Bytes of a log file, after which a new one begins. Set by `npm start`; in the machines logrotate does that. */
+const LIMIT = 'CRUD_MASTER_LOG_BYTES';
 
 /** Texts that may be on their way to PM2's daemon. When it is frozen, what comes after them is in the file alone. */
 const MAX_UNSENT = 64;

@@ -24,7 +24,7 @@ const variables = z.object({
   RABBITMQ_VHOST: variable.text,
   RABBITMQ_GATEWAY_USER: variable.text,
   RABBITMQ_GATEWAY_PASSWORD: variable.text,
-  BILLING_HOST: variable.host.prefault('127.0.0.1'),
+  BILLING_HOST: variable.host.optional(),
   BILLING_INSTANCES: variable.instances,
   BILLING_METRICS_PORT: variable.statusPort,
   BILLING_QUEUE: variable.text,
@@ -61,10 +61,7 @@ export function loadConfig(environment: Environment) {
     listen: { hosts: env.API_GATEWAY_LISTEN_HOST.map(({ host }) => host), port: env.API_GATEWAY_PORT },
     corsOrigins: env.CORS_ORIGINS,
     livePage: { audience: env.LIVE_PAGE, history: env.LIVE_PAGE_HISTORY },
-    billing: {
-      first: env.BILLING_METRICS_PORT === undefined ? undefined : { host: env.BILLING_HOST, port: env.BILLING_METRICS_PORT },
-      instances: env.BILLING_INSTANCES,
-    },
+    billing: { first: billingAddress(env), instances: env.BILLING_INSTANCES },
     inventory: {
       origin: `http://${env.INVENTORY_HOST.includes(':') ? `[${env.INVENTORY_HOST}]` : env.INVENTORY_HOST}:${env.INVENTORY_PORT}`,
       timeout: env.INVENTORY_TIMEOUT,
@@ -92,4 +89,9 @@ export function loadConfig(environment: Environment) {
     },
     rateLimit: { requests: env.RATE_LIMIT, window: env.RATE_LIMIT_WINDOW, clients: env.RATE_LIMIT_CLIENTS },
   };
+}
+
+/** Where billing tells of itself, or nowhere. */
+function billingAddress({ BILLING_HOST: host, BILLING_METRICS_PORT: port }: z.infer<typeof variables>) {
+  return host === undefined || port === undefined ? undefined : { host, port };
 }

@@ -32,16 +32,11 @@ export function gatewayMetrics(
   spans: Pick<Spans, 'dropped'> | undefined,
 ): GatewayMetrics {
   const metrics = new Metrics(health, spans);
-  metrics.gauge(
-    'gateway_broker_obstacle',
-    'What keeps the gateway from publishing orders: 1 for that reason',
-    ['reason'],
-    (set) => {
-      for (const reason of OBSTACLES) set(publisher.obstacle === reason ? 1 : 0, { reason });
-    },
-  );
+  metrics.gauge('gateway_broker_obstacle', 'What keeps the gateway from publishing orders: 1 for that reason', (set) => {
+    for (const reason of OBSTACLES) set(publisher.obstacle === reason ? 1 : 0, { reason });
+  });
   addQueues(metrics, look);
-  metrics.counter(
+  metrics.counters(
     'gateway_refusals_total',
     'Films and orders refused, by kind of problem, or by status where inventory refused',
     'kind',
@@ -52,7 +47,7 @@ export function gatewayMetrics(
 
 function addQueues(metrics: Metrics, look: () => Promise<LiveState>): void {
   const queue = (name: string, help: string, read: (state: LiveState) => number | null | undefined) =>
-    metrics.gauge(name, help, [], async (set) => {
+    metrics.gauge(name, help, async (set) => {
       const value = read(await look());
       if (typeof value === 'number') set(value);
     });
@@ -81,7 +76,7 @@ function watchRequests(metrics: Metrics, traffic: Traffic): Watch {
     'gateway_inventory_wait_seconds',
     'From a film request written to inventory until its answer is whole',
   );
-  const own = metrics.histogram('gateway_own_time_seconds', 'What a film request took beside that', [], OWN_TIMES);
+  const own = metrics.histogram('gateway_own_time_seconds', 'What a film request took beside that', OWN_TIMES);
   return {
     begin: requests.begin,
     end(ctx, status, milliseconds) {
@@ -107,13 +102,13 @@ function measuredBy(metrics: Metrics): GatewayMetrics['measured'] {
   // Each is there from the first scrape on: Prometheus sees no increase in a series that begins.
   const outcomes: Record<string, number> = Object.fromEntries(['confirmed', ...orderProblemKinds].map((kind) => [kind, 0]));
   let inFlight = 0;
-  metrics.counter(
+  metrics.counters(
     'gateway_publishes_total',
     'Orders by what became of them: confirmed, or the kind of the problem',
     'outcome',
     () => outcomes,
   );
-  metrics.gauge('gateway_publishes_in_flight', 'Orders that wait for their confirm', [], (set) => set(inFlight));
+  metrics.gauge('gateway_publishes_in_flight', 'Orders that wait for their confirm', (set) => set(inFlight));
   return (publish) => async (message) => {
     const start = performance.now();
     let outcome = 'confirmed';

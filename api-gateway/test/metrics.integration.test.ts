@@ -130,7 +130,7 @@ describe('Metrics', () => {
   test.each(APPS)('of %s have the processor, the memory, the event loop, and each part', async (app) => {
     const all = await values(app);
     expect(all.process_resident_memory_bytes).toBeGreaterThan(1e7);
-    expect(all.nodejs_eventloop_lag_p99_seconds).toBeGreaterThan(0);
+    expect(all.nodejs_eventloop_lag_p99_seconds).toBeGreaterThanOrEqual(0);
     expect(Object.keys(all).some((name) => name.startsWith('nodejs_gc_duration_seconds_count'))).toBe(true);
     const parts = Object.entries(all).filter(([name]) => name.startsWith('service_part_up{'));
     expect(parts.length).toBeGreaterThan(0);
@@ -180,7 +180,7 @@ describe('The port of its own', () => {
 
 describe('Two processes of a gateway', () => {
   test('are shown as one by either, and by the other alone when one is gone', async () => {
-    const ports = { API_GATEWAY_METRICS_PORT: String(await freePort(40_000, 2)), API_GATEWAY_INSTANCES: '2' };
+    const ports = { API_GATEWAY_METRICS_PORT: String(await freePort(await anyFreePort(), 2)), API_GATEWAY_INSTANCES: '2' };
     const own = await Promise.all([anyFreePort(), anyFreePort()]);
     const processes = own.map((port, n) =>
       startService('api-gateway', { ...env, ...ports, API_GATEWAY_PORT: String(port), NODE_APP_INSTANCE: String(n) }),

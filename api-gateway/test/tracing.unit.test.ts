@@ -39,11 +39,14 @@ describe('A trace', () => {
 
 describe('A request id', () => {
   test.each(['a', 'checkout-42_a.b', 'x'.repeat(64)])('"%s" is kept', (id) => {
-    expect(trace({ 'x-request-id': id }).requestId).toBe(id);
+    const { requestId, traceId, traceparent } = trace({ 'x-request-id': id });
+    expect(requestId).toBe(id);
+    expect(traceId).toBe(traceparent.split('-')[1]);
   });
 
   test.each(['', 'two words', 'x'.repeat(65), 'a/b', 'é', 'a\n'])('"%s" is replaced by the id of the trace', (id) => {
-    const { requestId, traceparent } = trace({ 'x-request-id': id });
+    const { requestId, traceId, traceparent } = trace({ 'x-request-id': id });
     expect(requestId).toBe(traceparent.split('-')[1]);
+    expect(traceId).toBeUndefined(); // the log says it once
   });
 });

@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import { describe, expect, it } from 'vitest';
-import { deadLetterCopies } from '../app/dead-letter.ts';
+import { deadLetterCopies, idsOf } from '../app/dead-letter.ts';
 
 const copies = (properties: object, id = 'id') =>
   deadLetterCopies(
@@ -39,4 +39,22 @@ describe('the copies of a dead letter', () => {
   it.each([['many'], [-1], [1.5], [null]])('count the attempts also when the broker does not: x-delivery-count %j', (count) => {
     expect(copies({ headers: { 'x-delivery-count': count } })[0]!.headers).toMatchObject({ 'x-attempts': 1 });
   });
+});
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
+
+it.each([
+  ['the request', { 'x-request-id': 'mine' }, { request_id: 'mine' }],
+  ['the request, cut', { 'x-request-id': 'x'.repeat(70) }, { request_id: 'x'.repeat(64) }],
+  [
+    'the trace too where it is another',
+    { 'x-request-id': 'mine', traceparent: TRACEPARENT },
+    { request_id: 'mine', trace_id: TRACE },
+  ],
+  ['one that is both once', { 'x-request-id': TRACE, traceparent: TRACEPARENT }, { request_id: TRACE }],
+  ['the trace alone', { traceparent: TRACEPARENT }, { trace_id: TRACE }],
+  ['nothing that is no id', { 'x-request-id': 3, traceparent: [TRACEPARENT] }, {}],
+])('the log names %s', (_, headers, expected) => {
+  expect(idsOf({ properties: { headers } } as unknown as ConsumeMessage)).toEqual(expected);
 });

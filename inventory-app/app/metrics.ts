@@ -10,11 +10,11 @@ export function inventoryMetrics(
   spans?: Pick<Spans, 'dropped'>,
 ): { metrics: Metrics; watch: Watch } {
   const metrics = new Metrics(health, spans);
-  metrics.gauge('inventory_database_connections', 'Connections to the database', ['state'], (set) => {
+  metrics.gauge('inventory_database_connections', 'Connections to the database', (set) => {
     const { busy, idle } = database.usage();
     set(busy, { state: 'busy' });
     set(idle, { state: 'idle' });
   });
-  metrics.gauge('inventory_database_waiting', 'Queries that wait for a connection', [], (set) => set(database.usage().waiting));
+  metrics.gauge('inventory_database_waiting', 'Queries that wait for a connection', (set) => set(database.usage().waiting));
   return { metrics, watch: requestMetrics(metrics, apiRoute) };
 }

@@ -101,6 +101,13 @@ test('a taken port ends in one sentence', async () => {
   });
 });
 
+test('a port that only root may have ends in one sentence', () => {
+  const cause = `Object.assign(new Error('listen EACCES'), { code: 'EACCES', port: 80, address: '127.0.0.1' })`;
+  const { status, stdout, stderr } = start(`await runService('test', async () => { throw ${cause}; });`);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^test: this user may not listen on port 80 of 127\.0\.0\.1, .* in \.env\.\n$/);
+});
+
 test('an address of another computer ends in one sentence with the way to do it here', () => {
   const code = `
     import { createServer } from 'node:net';

@@ -62,18 +62,32 @@ test('who follows the log of a worker gets each line through PM2', async () => {
   expect(sent.map(({ data }) => data).join('')).toBe(readFileSync(join(folder, 'out.log'), 'utf8'));
 });
 
-test('a worker whose log was rotated goes on in the new file when PM2 says so', async () => {
+test('a worker whose log was renamed, as logrotate does, goes on in a new file', async () => {
   const { daemon, seen, ended } = start(`
     process.on('message', ({ type }) => { log.warn(type); process.send('logged'); if (type === 'end') process.exit(); });
     log.warn('begun'); process.send('begun');`);
   await expect.poll(() => seen.some(({ message }) => message === 'begun')).toBe(true);
   renameSync(join(folder, 'out.log'), join(folder, 'out.log.1'));
-  daemon.send({ type: 'before' });
-  daemon.send({ type: 'log:reload' });
   daemon.send({ type: 'end' });
   await ended;
-  expect(messages('out.log.1').slice(0, 2)).toEqual(['begun', 'before']);
-  expect(messages('out.log').at(-1)).toBe('end');
+  expect(messages('out.log.1')).toEqual(['begun']);
+  expect(messages('out.log')).toEqual(['end']);
+});
+
+test('a process that PM2 has forked writes to its log itself, too', async () => {
+  const file = join(folder, 'forked.mjs');
+  writeFileSync(file, `import { createLog } from ${url('log.ts')}; createLog('test', 'info').warn('one'); process.disconnect();`);
+  const child = fork(file, {
+    env: { ...process.env, pm_out_log_path: join(folder, 'out.log') },
+    execPath: process.execPath,
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const sent: unknown[] = [];
+  child.on('message', (message) => sent.push(message));
+  await once(child, 'exit');
+  expect(messages('out.log')).toEqual(['one']);
+  expect(sent).toEqual([expect.objectContaining({ type: 'log:out', data: readFileSync(join(folder, 'out.log'), 'utf8') })]);
 });
 
 test('a worker that cannot start says why in its error log, with status 1', async () => {

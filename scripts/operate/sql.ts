@@ -32,7 +32,10 @@ await runCommand(async () => {
     }
     return 0;
   } catch (error) {
-    throw new Failure(`${database}: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Failure(
+      code === 'ECONNREFUSED' ? `PostgreSQL does not run at ${host}:${port}: npm start starts it.` : `${database}: ${message}`,
+    );
   } finally {
     await client.end().catch(() => {});
   }

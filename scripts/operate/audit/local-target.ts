@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import pg from 'pg';
 import { typed } from '../../prove/vm/vagrant.ts';
+import { findDaemon } from '../../run/servers/pm2/daemon.ts';
+import { localHome } from '../../run/stack/home.ts';
 import { environmentIn } from '../../run/stack/status.ts';
+import { Failure } from '../../run/terminal/failure.mjs';
 import type { App, Done, Target } from './target.ts';
 
 const run = promisify(execFile);
@@ -12,9 +15,9 @@ const DATABASE = { inventory_app: 'MOVIES_DB', billing_app: 'ORDERS_DB' } as con
 
 /** The stack of `npm start`, as `npm run --silent env` describes it. */
 export async function localTarget(): Promise<Target> {
+  if (findDaemon(localHome()) === undefined) throw new Failure('The local stack does not run: npm start starts it.'); // pm2 list would start a daemon
   const { stdout } = await run('npm', ['run', '--silent', 'env'], { cwd: ROOT });
   const env = environmentIn(stdout);
-  if (!env.PM2_HOME) throw new Error('The local stack does not run. Start it: npm start');
 
   async function pm2(_app: App, ...words: string[]): Promise<Done> {
     const options = { cwd: ROOT, env: { ...process.env, PM2_HOME: env.PM2_HOME } };

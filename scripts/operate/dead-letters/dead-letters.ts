@@ -6,8 +6,8 @@
  *     npm run dead-letters -- replay ID|--all   back into the queue of orders, once what was wrong is put right
  *     npm run dead-letters -- drop ID|--all     gone for good
  *
- * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack where
- * there is one, else on the one that .env names. Variables of the environment win over both.
+ * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack, in a machine
+ * on the one that .env names. Variables of the environment win over both.
  * Inside billing's machine: sudo node --stack-size=7000 /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
  */
 import { existsSync } from 'node:fs';
@@ -28,8 +28,12 @@ import { type Entry, entryOf, letterText, listText, number } from './text.ts';
 /** That of the local stack is complete, and knows the ports that were free. Its code is no part of a machine's release. */
 async function environment(): Promise<Environment> {
   const local = fileURLToPath(new URL('../../../.local', import.meta.url));
-  const saved = existsSync(local) ? (await import('../../run/stack/environment.ts')).savedEnvironment(local) : undefined;
-  return saved ? { ...saved, ...process.env } : loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
+  const isCheckout = existsSync(new URL('../../run/stack', import.meta.url));
+  const saved = isCheckout ? (await import('../../run/stack/environment.ts')).savedEnvironment(local) : undefined;
+  if (saved) return { ...saved, ...process.env };
+  // The hosts of .env are those of the virtual machines.
+  if (isCheckout && !process.env.RABBITMQ_HOST) throw new Failure('The local stack was never started: npm start starts it.');
+  return loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
 }
 
 const open = (own: Environment) =>

@@ -3,7 +3,7 @@
  *
  *     npm run bench -- [--quick] [--only QUESTION,...] [--minutes MINUTES] [--compare REVISION]
  *
- *     --quick      fewer starts, less load; profile, prisma and instances not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
+ *     --quick      fewer starts, less load; profile, prisma, instances and traces not at all: in three minutes. Prints the figures, and leaves docs/benchmarks.md alone
  *     --only       gateway, orders, backlog, inventory, profile, prisma, growth, instances, traces, start, memory
  *     --minutes    of load before memory is read (1)
  *     --compare    this checkout beside that tag, branch or commit: film, order, backlog, film by id, film created, search, list

@@ -6,10 +6,21 @@
 //     --trace    only what names that trace, request or message: the way of one order, in the order of time
 //     --lines    so many of the newest (50; with --since or --trace all)
 //     --follow   goes on until Ctrl-C. For people on a terminal, one JSON object a line elsewhere
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lastWrite, linesAdded, linesBackwards } from '../logs/log-files.ts';
-import { isWanted, type Line, narrowed, parseLine, readable, readLevel, readSince, type Wanted } from '../logs/log-lines.ts';
+import { type Log, linesAdded, linesBackwards, openLog } from '../logs/log-files.ts';
+import {
+  asJson,
+  isWanted,
+  type Line,
+  narrowed,
+  parseLine,
+  readable,
+  readLevel,
+  readSince,
+  type Wanted,
+} from '../logs/log-lines.ts';
+import { appLogs } from '../servers/pm2/apps.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { services } from '../stack/services.ts';
 import { runCommand } from '../terminal/command.ts';
@@ -23,16 +34,16 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const { names, wanted, lines, follow } = readArguments();
-  const files = names.flatMap((name) =>
-    ['out', 'error'].map((kind) => join(home, 'pm2', 'logs', `${name.replaceAll('_', '-')}-${kind}.log`)),
-  );
-
-  const found = (await Promise.all(files.map((file) => newest(file, wanted, lines)))).flat();
-  if (!follow && found.length === 0) throw new Failure('There is nothing of that in the logs.');
+  const logs = await Promise.all(names.flatMap((service) => appLogs(home, service).map(openLog)));
+  const found = (await Promise.all(logs.map((log) => newest(log, wanted, lines)))).flat();
+  if (!follow) await Promise.all(logs.map(({ file }) => file?.close()));
+  if (!follow && found.length === 0) throw new Failure(nothingFound(logs));
+  if (found.length >= MOST) console.error(`Only the newest ${MOST} lines: a later --since shows less.`);
   found.sort((a, b) => a.time - b.time); // stable: lines of one moment stay as they were
-  const isTerminal = process.stdout.isTTY === true;
-  const hasColors = isTerminal && !process.env.NO_COLOR;
-  const show = (line: Line) => process.stdout.write(`${isTerminal ? readable(line, hasColors) : line.text}\n`);
+  const { stdout } = process;
+  const hasColors = stdout.isTTY && stdout.hasColors(); // not with NO_COLOR, nor where TERM is dumb
+  const show = ({ service, ...line }: Found) =>
+    stdout.write(`${stdout.isTTY ? readable(line, service, hasColors) : asJson(line, service)}\n`);
   for (const line of found.slice(-lines)) show(line);
   if (!follow) return 0;
 
@@ -40,10 +51,11 @@ await runCommand(async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
   process.stdout.once('error', () => end.abort()); // its reader has left
   await Promise.all(
-    files.map(async (file) => {
-      for await (const text of linesAdded(file, end.signal)) {
+    logs.map(async (log) => {
+      for await (const text of linesAdded(log, end.signal)) {
         const line = parseLine(text);
-        if (isWanted(line, wanted)) show(narrowed(line, wanted.trace));
+        if (isWanted(line, wanted))
+          show({ ...narrowed(line, wanted.trace), time: line.time || Date.now(), service: serviceOf(log) });
       }
     }),
   );
@@ -73,17 +85,33 @@ function readArguments() {
   return { names: asked.length > 0 ? asked : known, wanted, lines, follow: values.follow };
 }
 
-/** The newest lines of a file that are wanted, the oldest first. Of a log without an end no more is read than these need. */
-async function newest(file: string, wanted: Wanted, most: number): Promise<Line[]> {
-  const found: Line[] = [];
-  let time = await lastWrite(file); // of text that nothing with a time follows: what Node says when it ends
-  for await (const text of linesBackwards(file)) {
+interface Found extends Line {
+  service: string;
+}
+
+function serviceOf({ path }: Log): string {
+  return basename(path)
+    .replace(/-\w+\.log$/, '')
+    .replaceAll('-', '_');
+}
+
+function nothingFound(logs: Log[]): string {
+  const hasLogs = logs.some(({ file }) => file);
+  return hasLogs ? 'There is nothing of that in the logs.' : 'There are no logs yet: npm start starts what writes them.';
+}
+
+/** The newest lines of a log that are wanted, the oldest first. Of a log without an end no more is read than these need. */
+async function newest(log: Log, wanted: Wanted, most: number): Promise<Found[]> {
+  const found: Found[] = [];
+  const service = serviceOf(log);
+  let time = log.written; // of text that nothing with a time follows: what Node says when it ends
+  for await (const text of linesBackwards(log)) {
     const parsed = parseLine(text);
     // Text without a time belongs to what was said after it.
     time = parsed.time || time;
-    const line = { ...parsed, time };
+    const line = { ...parsed, time, service };
     if (wanted.since !== undefined && time < wanted.since) break;
-    if (isWanted(line, wanted)) found.push(narrowed(line, wanted.trace));
+    if (isWanted(line, wanted)) found.push({ ...narrowed(line, wanted.trace), service });
     if (found.length >= most) break;
   }
   return found.reverse();

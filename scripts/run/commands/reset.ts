@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { stopStack } from '../stack/stack.ts';
-import { runCommand } from '../terminal/command.ts';
+import { endWith, runCommand } from '../terminal/command.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
@@ -27,6 +27,7 @@ await runCommand(async () => {
   const agreed =
     yes || (await confirm('Delete it?', 'Nothing was deleted: say npm run reset -- --yes where nobody can be asked.'));
   if (!agreed) throw new Failure('Nothing was deleted.');
+  endWith('Interrupted. Some of it may be deleted already: npm run reset does the rest.');
   await stopStack(home, createReport(), () => {
     for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
   });

@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util';
 import { pm2Home } from '../servers/pm2/daemon.ts';
 import { localHome } from '../stack/home.ts';
 import { startStack } from '../stack/stack.ts';
-import { runCommand } from '../terminal/command.ts';
+import { endWith, runCommand } from '../terminal/command.ts';
 import { createReport } from '../terminal/report.ts';
 
 await runCommand(async () => {
   parseArgs(); // it has no options
+  endWith('Interrupted. What has started goes on running: npm start brings the rest, npm stop ends it.');
   const started = Date.now();
   const home = localHome();
   const { environment, wasComplete } = await startStack(home, process.env, createReport());

@@ -9,6 +9,9 @@ import { stackStatus } from '../stack/status.ts';
 import { runCommand } from '../terminal/command.ts';
 import { textTable } from '../terminal/table.ts';
 
+/** Milliseconds that the gateway has to say what it sees. */
+const LIVE_LIMIT = 3000;
+
 await runCommand(async () => {
   parseArgs(); // it has no options
   const parts = await stackStatus(localHome());
@@ -24,27 +27,28 @@ await runCommand(async () => {
       ]),
     ]),
   );
-  const live = await liveState();
-  if (live) console.log(`\n${liveText(live)}`);
-  const findings = parts.filter((part) => part.finding);
-  if (findings.length > 0) console.log(`\n${findings.map(({ name, finding }) => `${name} is down, and ${finding}.`).join('\n')}`);
+  const runs = parts.some(({ name, pid }) => /^api_gateway\b/.test(name) && pid !== undefined);
+  const live = runs ? await liveState() : undefined;
+  if (typeof live === 'object') console.log(`\n${liveText(live)}`);
+  const findings = [...parts.flatMap(({ finding }) => finding ?? []), ...(typeof live === 'string' ? [live] : [])];
+  if (findings.length > 0) console.log(`\n${findings.join('\n')}`);
   const down = parts.filter((part) => part.pid === undefined);
   if (down.length > 0)
     console.log(
       `\n${down.map((part) => part.name).join(', ')} ${down.length === 1 ? 'is' : 'are'} down: npm start starts what is down.`,
     );
-  const works = live === undefined || Object.values(live.parts).every(({ state }) => state === 'up');
-  return down.length > 0 || !works ? 1 : 0;
+  const works = typeof live !== 'object' || Object.values(live.parts).every(({ state }) => state === 'up');
+  return down.length > 0 || findings.length > 0 || !works ? 1 : 0;
 });
 
-/** What the gateway sees of the system; undefined when it does not run, or shows it to nobody. */
-async function liveState(): Promise<LiveState | undefined> {
-  const port = savedEnvironment(localHome())?.API_GATEWAY_PORT;
+/** What the gateway sees of the system; in words when it does not answer, and nothing when it shows it to nobody (LIVE_PAGE). */
+async function liveState(): Promise<LiveState | string | undefined> {
+  const url = `http://127.0.0.1:${savedEnvironment(localHome())?.API_GATEWAY_PORT}/live/state`;
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}/live/state`, { signal: AbortSignal.timeout(3000) });
+    const answer = await fetch(url, { signal: AbortSignal.timeout(LIVE_LIMIT) });
     return answer.ok ? ((await answer.json()) as LiveState) : undefined;
   } catch {
-    return undefined;
+    return `api_gateway does not answer at ${url}: npm run logs -- --service api_gateway shows what it says.`;
   }
 }
 

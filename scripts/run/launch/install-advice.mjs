@@ -51,7 +51,10 @@ function reason(output) {
   const lines = [...output.matchAll(/^npm (?:error|ERR!) (.*)$/gm)]
     .map(([, text]) => text.trim())
     .filter(
-      (text) => text && !/^(code|errno|A complete log|Log files|stack|at )/.test(text) && !/^\S*debug-\d*\.log$/.test(text),
+      (text) =>
+        text &&
+        !/^(code|errno|syscall|address|port|type|requiredBy|A complete log|Log files|stack|at |\}|\w+: ['[\d])/.test(text) &&
+        !/^\S*debug-\d*\.log$/.test(text),
     );
   if (lines.length === 0) return '';
   return `\n${lines

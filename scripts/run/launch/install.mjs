@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../checkout.mjs';
 import { Failure } from '../terminal/failure.mjs';
+import { canRedraw } from '../terminal/redrawing.mjs';
 import { runChild } from './child.mjs';
 import { installAdvice } from './install-advice.mjs';
 import { missingPackages } from './missing-packages.mjs';
@@ -110,12 +111,11 @@ function requireSpace(needed) {
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
 
 function showProgress(total) {
-  const step = process.stderr.isTTY ? 1000 : 10_000;
+  const redraws = canRedraw(process.stderr);
+  const step = redraws ? 1000 : 10_000;
   return setInterval(() => {
     const there = total - missingPackages(lockFile).missing.length;
-    process.stderr.write(
-      `${process.stderr.isTTY ? '\x1b[2K\r' : ''}… ${there} of ${total} packages${process.stderr.isTTY ? '\r' : '\n'}`,
-    );
+    process.stderr.write(`${redraws ? '\x1b[2K\r' : ''}… ${there} of ${total} packages${redraws ? '\r' : '\n'}`);
   }, step);
 }
 

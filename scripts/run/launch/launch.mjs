@@ -8,6 +8,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../checkout.mjs';
 import { withLock } from '../servers/lock.mjs';
+import { errorSentence } from '../terminal/error-sentence.mjs';
 import { Failure } from '../terminal/failure.mjs';
 import { Interruption } from './child.mjs';
 import { helpOf } from './help.mjs';
@@ -57,7 +58,6 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof Interruption) process.exit(error.status);
-  if (!(error instanceof Failure)) throw error;
-  console.error(error.message);
+  console.error(error instanceof Failure ? error.message : errorSentence(error));
   process.exit(1);
 }

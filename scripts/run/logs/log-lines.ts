@@ -11,7 +11,10 @@ export interface Wanted {
   trace?: string;
 }
 
-/** A line that is not one of a service (what Node or PM2 say when one cannot start) has no time, and no fields. */
+/**
+ * A line of a service's log. One that the service did not write (what Node or PM2 say when it cannot start) has no fields, and until
+ * its neighbours tell it no time.
+ */
 export interface Line {
   text: string;
   time: number;
@@ -63,19 +66,40 @@ export function readSince(text: string | undefined, now = Date.now()): number | 
 const COLORS: Record<string, string> = { warn: '\x1b[33m', error: '\x1b[31m', fatal: '\x1b[31;1m' };
 const RESET = '\x1b[0m';
 
-/** For people: time, service, level, what happened, and the rest as `name=value`. */
-export function readable({ text, fields }: Line, hasColors: boolean): string {
-  if (!fields) return printable(text);
-  const { time, level, service, instance, msg, method, path, status, ms, ...rest } = fields;
-  const at = new Date(String(time)).toLocaleTimeString('en-GB', { hour12: false });
+/** For programs: one JSON object, also of what is plain text. */
+export function asJson({ text, time, fields }: Line, service: string): string {
+  return fields ? text : JSON.stringify({ level: 'error', time: new Date(time).toISOString(), service, msg: text });
+}
+
+/** For people: time, service, level, what happened, and the rest as `name=value`. A stack is on lines of its own. */
+export function readable(line: Line, name: string, hasColors: boolean): string {
+  const {
+    time,
+    level = '',
+    service = name,
+    instance,
+    msg,
+    method,
+    path,
+    status,
+    ms,
+    err,
+    ...rest
+  } = line.fields ?? {
+    time: line.time,
+    msg: line.text,
+  };
+  const at = new Date(time as string | number).toLocaleTimeString('en-GB', { hour12: false });
   const request = method ? `${method} ${path} ${status} ${ms} ms` : '';
-  const others = Object.entries(rest).map(
+  const { stack, ...error } = (err ?? {}) as Record<string, unknown>;
+  const others = Object.entries(stack ? rest : { ...rest, ...(err !== undefined && { err: error }) }).map(
     ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
   );
   const who = instance === undefined ? String(service) : `${service} ${instance}`;
-  const line = [at, who.padEnd(13), String(level).padEnd(5), msg ?? request, ...others].join(' ').trimEnd();
+  const head = [at, who.padEnd(13), String(level).padEnd(5), msg ?? request, ...others].join(' ').trimEnd();
+  const lines = [head, ...(stack ? String(stack).split('\n') : []).map((text) => `  ${text}`)].map(printable).join('\n');
   const color = hasColors ? COLORS[String(level)] : undefined;
-  return color ? `${color}${printable(line)}${RESET}` : printable(line);
+  return color ? `${color}${lines}${RESET}` : lines;
 }
 
 /** A client names paths and ids: nothing of theirs may move the cursor. */

@@ -45,7 +45,7 @@ fi
 
 install_packages logrotate
 write_file /etc/logrotate.d/pm2 644 <<'ROTATE' || true
-# The services' logs, which PM2 reopens when asked to.
+# The services' logs. They notice it by themselves (plumbing/log-file.ts); PM2, for what Node itself says, when asked to.
 /root/.pm2/logs/*.log {
   maxsize 20M
   weekly

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { commandName } from '../terminal/command-name.mjs';
+import { fileProblem } from '../terminal/error-sentence.mjs';
 import { Failure } from '../terminal/failure.mjs';
 import { identify, isRunning } from './process-identity.mjs';
 
@@ -17,7 +19,7 @@ import { identify, isRunning } from './process-identity.mjs';
  * @returns {Promise<T>}
  */
 export async function withLock(file, work, onWait = (holder) => console.error(`Waiting for process ${holder}`)) {
-  const own = { processes: [identify(process.pid)], doing: command(), since: new Date().toISOString() };
+  const own = { processes: [identify(process.pid)], doing: commandName(), since: new Date().toISOString() };
   let told;
   for (;;) {
     if (tryTake(file, own)) break;
@@ -92,15 +94,9 @@ function writeDraft(file, own) {
     return draft;
   } catch (error) {
     if (existsSync(draft)) rmSync(draft);
-    throw new Failure(`${file} cannot be written: ${reasons[error.code] ?? error.message}`);
+    throw new Failure(fileProblem(error, file) ?? `${file} cannot be used: ${error.message}`);
   }
 }
-
-const reasons = {
-  EACCES: 'another user owns the folder. Run this as that user, or give the folder back to yours (chown -R).',
-  EROFS: 'the file system is read-only. Put the checkout where you can write.',
-  ENOSPC: 'the disk is full. Free some space, and try again.',
-};
 
 /** Who holds the lock and still runs; undefined when nobody does. */
 function holderOf(file) {
@@ -123,10 +119,3 @@ function readText(file) {
 }
 
 const describe = ({ pid, doing, since }) => `${pid} (${doing}, since ${since.toLocaleTimeString('en-GB')})`;
-
-/** What a user calls this process. */
-function command() {
-  const { npm_lifecycle_event: script } = process.env;
-  if (script) return ['start', 'stop', 'test'].includes(script) ? `npm ${script}` : `npm run ${script}`;
-  return basename(process.argv[1] ?? 'node');
-}

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A zombie counts as gone: where nothing reaps orphans (a container without an init), it would stay for ever. */
@@ -10,6 +10,9 @@ export function isAlive(pid: number): boolean {
   }
   return procStat(pid)?.state !== 'Z';
 }
+
+/** Whether a signal has stopped the process (`kill -STOP`, Ctrl-Z, a debugger): it is there and does nothing. False where the system does not tell. */
+export const isFrozen = (pid: number): boolean => /^[Tt]$/.test(procStat(pid)?.state ?? '');
 
 /** The name of a running process, where the system tells (Linux). Guards against pid files that outlived their process. */
 export function processName(pid: number): string | undefined {
@@ -39,9 +42,11 @@ function procStat(pid: number): { name: string; state: string } | undefined {
   }
 }
 
-/** What a file got since it had `from` bytes. */
+/** What a file got since it had `from` bytes; all of a shorter one, which is new. */
 export function appendedTo(file: string, from: number): string {
-  return readFileSync(file).subarray(from).toString();
+  if (!existsSync(file)) return '';
+  const text = readFileSync(file);
+  return text.subarray(text.length < from ? 0 : from).toString();
 }
 
 /** Polls until the check gives something. Undefined when it did not within `limit` milliseconds. */

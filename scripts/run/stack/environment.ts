@@ -29,6 +29,8 @@ export function localEnvironment(own: Record<string, string | undefined>): Envir
   const file = join(checkout, '.env');
   if (!existsSync(file)) throw new Failure(`There is no ${file}. It belongs to the checkout: git checkout .env brings it back.`);
   const values = readEnvironment(pathToFileURL(file), own);
+  if (Object.keys(values).length === 0)
+    throw new Failure(`${file} has no line KEY=value that can be read. git checkout .env brings it back.`);
   for (const [name, value] of Object.entries(own)) {
     if (value !== undefined && !(name in values) && isSetting(name, value, values)) values[name] = value;
   }
@@ -53,19 +55,26 @@ export function homeEnvironment(home: string, own: Record<string, string | undef
 }
 
 /** What only the stack itself and the operators' tools read. */
-const STACK_VARIABLES = ['RABBITMQ_ADMIN_USER', 'RABBITMQ_ADMIN_PASSWORD', 'LOCAL_POSTGRES_PORT', 'LOCAL_RABBITMQ_PORT'];
+const requireStackVariables = (environment: Environment) =>
+  requireVariables(
+    ['RABBITMQ_ADMIN_USER', 'RABBITMQ_ADMIN_PASSWORD'],
+    ['LOCAL_POSTGRES_PORT', 'LOCAL_RABBITMQ_PORT'],
+    environment,
+  );
 
 /** Throws a Failure that names everything the services, or the stack itself, would refuse to start with. */
 export function requireUsable(environment: Environment): void {
   const problems = new Set<string>();
-  for (const load of [...services.map((service) => service.load), () => requireVariables(STACK_VARIABLES, environment)]) {
+  const check = (load: (environment: Environment) => unknown, what: Environment) => {
     try {
-      load(environment);
+      load(what);
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       for (const line of error.message.split('\n')) problems.add(line);
     }
-  }
+  };
+  check(requireStackVariables, environment);
+  for (const { load } of services) check(load, withoutLocalPorts(environment));
   if (problems.size > 0) throw new Failure([...problems].join('\n'));
   if (environment.MOVIES_DB_PORT !== environment.ORDERS_DB_PORT) {
     throw new Failure(
@@ -80,6 +89,19 @@ export function requireUsable(environment: Environment): void {
       throw new Failure(`${other} and ${name} are both ${port}: give each a port of its own, in .env or in the environment.`);
     names.set(port, name);
   }
+}
+
+/** A port that comes from a `LOCAL_…_PORT` is judged by that name: it is the one that the user finds in `.env`. */
+function withoutLocalPorts(environment: Environment): Environment {
+  const { LOCAL_POSTGRES_PORT, LOCAL_RABBITMQ_PORT } = environment;
+  const sources = {
+    MOVIES_DB_PORT: LOCAL_POSTGRES_PORT,
+    ORDERS_DB_PORT: LOCAL_POSTGRES_PORT,
+    RABBITMQ_PORT: LOCAL_RABBITMQ_PORT,
+  };
+  const result = { ...environment };
+  for (const [name, source] of Object.entries(sources)) if (environment[name] === source) result[name] = '1';
+  return result;
 }
 
 /** What the stack of a home was started with. */

@@ -9,6 +9,7 @@ import type { Broker } from '../servers/rabbitmq/rabbitmq.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Environment } from './environment.ts';
 import { instancesOf, service, services } from './services.ts';
+import { watchStart } from './start-watch.ts';
 
 /** Milliseconds that a service has to become ready. */
 const READY_LIMIT = 60_000;
@@ -30,9 +31,17 @@ export async function untilReady(home: string, environment: Environment, returne
       passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= allInstances(environment),
     },
   ];
-  for (const { what, passes } of checks) {
-    if (await waitFor(READY_LIMIT, () => passes().catch(() => false))) continue;
-    throw new Failure(`${what} after ${READY_LIMIT / 1000} seconds: npm run logs shows what it says.`);
+  const watches = await Promise.all(services.map(({ name }) => watchStart(home, name)));
+  const complaint = () => watches.map((watch) => watch.complaint()).find((text) => text !== undefined);
+  try {
+    for (const { what, passes } of checks) {
+      const passed = () => passes().catch(() => false);
+      if (!(await waitFor(READY_LIMIT, async () => (await passed()) || complaint() !== undefined)))
+        throw new Failure(`${what} after ${READY_LIMIT / 1000} seconds: npm run logs shows what it says.`);
+      if (complaint() !== undefined && !(await passed())) throw new Failure(complaint()!);
+    }
+  } finally {
+    for (const watch of watches) watch.end();
   }
 }
 

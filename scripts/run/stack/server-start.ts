@@ -1,8 +1,12 @@
+import pg from 'pg';
 import { databases, isMigrated, migrate } from '../servers/migrations.ts';
+import { paths } from '../servers/postgres/cluster.ts';
 import type { Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { startPostgres } from '../servers/postgres/postgres.ts';
 import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
+import { reasonsIn } from '../servers/start-failure.ts';
+import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import type { Environment } from './environment.ts';
 
@@ -19,7 +23,14 @@ export function startMessaging(home: string, environment: Environment, exact: bo
 
 /** Starts PostgreSQL, with its tables. The port: as RabbitMQ's. */
 export async function startStorage(home: string, environment: Environment, exact: boolean, report: Report): Promise<void> {
-  await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
+  try {
+    await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    throw new Failure(
+      `PostgreSQL could not set up its databases ("${error.message}"${reasonsIn('', home)}): see ${paths(home).log}.`,
+    );
+  }
 }
 
 function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {
@@ -47,8 +58,10 @@ async function migrateDatabases(server: Postgres, environment: Environment, repo
   });
 }
 
-/** Waits for all, then throws the first failure: no step goes on behind the user's back. */
+/** Waits for all, then throws what has failed: no step goes on behind the user's back, and no second reason waits for the next start. */
 export async function settleAll(work: Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const failed = (await Promise.allSettled(work)).flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (failed.length > 1 && failed.every((reason) => reason instanceof Failure))
+    throw new Failure([...new Set(failed.map(({ message }) => message))].join('\n'));
+  if (failed.length > 0) throw failed[0];
 }

@@ -8,6 +8,7 @@ import { othersTake } from './readiness.ts';
 import { isUp, type Running } from './running.ts';
 import { settleAll } from './server-start.ts';
 import { environmentAfter, environmentOf, instancesOf, outdated, type Service, services } from './services.ts';
+import { failsToStart } from './start-watch.ts';
 
 /** Sees to it that PM2's daemon runs. One that runs nothing may be anybody's, on a Node that cannot run the services. */
 export async function ensureDaemon(home: string, { apps }: Running, report: Report): Promise<void> {
@@ -60,6 +61,7 @@ function startService(home: string, service: Service, environment: Environment, 
     if (port) detail(`127.0.0.1:${environment[port]}`);
     if (known && !beside) await deleteApp(home, name);
     const control = new AbortController();
+    const failing = failsToStart(home, name, control.signal);
     const starting = beside
       ? reloadApp(
           home,
@@ -69,9 +71,13 @@ function startService(home: string, service: Service, environment: Environment, 
         )
       : startApp(home, workspace, environmentOf(service, environment), control.signal);
     const taken = port && othersTake(home, name, port, Number(environment[port]), control.signal);
-    const problem = await Promise.race([starting.then(() => ''), ...(taken ? [taken] : [])]).finally(() => control.abort());
+    const problem = await Promise.race([starting.then(() => ''), failing, ...(taken ? [taken] : [])]).finally(() =>
+      control.abort(),
+    );
     if (!problem) return;
     await starting.catch(() => {});
+    // PM2 cannot take a reload back: it would no longer show the old process, and run it all the same.
+    if (beside && problem === (await failing)) throw new Failure(`${problem} The old one runs for a minute more.`);
     await deleteApp(home, name); // it would go on trying
     throw new Failure(problem);
   });

@@ -37,12 +37,16 @@ export const service = (name: Service['name']): Service => services.find((candid
 /** Beside its settings, a service is started with the digest of its code. */
 const CODE = 'CRUD_MASTER_CODE';
 
+/** As logrotate's `maxsize` in the machines. */
+const LOG_BYTES = 20 * 1024 * 1024;
+
 /** How many processes of it are to run. */
 export const instancesOf = ({ load }: Service, environment: Environment): number => load(environment).instances;
 
 /** What a service is started with. */
 export const environmentOf = ({ workspace }: Service, environment: Environment): Environment => ({
   ...environment,
+  CRUD_MASTER_LOG_BYTES: String(LOG_BYTES),
   [CODE]: codeDigest(workspace),
 });
 

@@ -37,7 +37,10 @@ export function startStack(home: string, own: Record<string, string | undefined>
     // Films need no broker, which takes longest: inventory starts beside it.
     const films = Promise.all([daemon, storage]).then(() => startDown(home, ['inventory_app'], environment, running, report));
     films.catch(() => {}); // thrown below, when it is known where the servers are
-    await settleAll([daemon, storage, messaging]);
+    await settleAll([daemon, storage, messaging]).catch(async (error) => {
+      await films.catch(() => {}); // no step goes on behind the sentence
+      throw error;
+    });
     const broker = await messaging;
     for (const text of emptyDatabases(saved, environment)) report.note(text);
     saveEnvironment(home, { environment, overrides: overridesIn(overrides, environment) });

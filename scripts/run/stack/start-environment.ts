@@ -1,3 +1,5 @@
+import { listensOn } from '../servers/listeners.ts';
+import { findDaemon } from '../servers/pm2/daemon.ts';
 import { freePort, isFree } from '../servers/ports.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
@@ -40,15 +42,25 @@ export async function startEnvironment(
   if (own.ORDERS_DB_PORT === undefined || running.postgres) environment.ORDERS_DB_PORT = environment.MOVIES_DB_PORT!;
   requireUsable(environment);
   for (const each of services) environment[each.metrics] = await metricsPort(each, environment, own, running, saved);
-  await requirePorts(environment, own, running, report);
+  await requirePorts(home, environment, own, running, report);
   return { environment, overrides, saved };
 }
 
 /** Servers whose port nobody has chosen may take another one than that of their last start. */
-async function requirePorts(environment: Environment, own: Variables, running: Running, report: Report): Promise<void> {
+async function requirePorts(
+  home: string,
+  environment: Environment,
+  own: Variables,
+  running: Running,
+  report: Report,
+): Promise<void> {
+  const daemon = findDaemon(home);
   for (const { name, port } of services) {
     const moves = running.apps.get(name)?.[0]?.environment[port ?? ''] !== environment[port ?? ''];
-    if (port && (!isUp(running, name) || moves)) await requireFree(port, environment[port]!);
+    if (!port || (isUp(running, name) && !moves)) continue;
+    // After new code that did not start, our own PM2 runs the old process a while longer.
+    if (daemon === undefined || listensOn(daemon, Number(environment[port])) !== true)
+      await requireFree(port, environment[port]!);
   }
   for (const [title, name, server] of [
     ['PostgreSQL', 'MOVIES_DB_PORT', running.postgres],

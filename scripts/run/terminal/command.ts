@@ -1,3 +1,6 @@
+import { ConfigurationError } from '@crud-master/plumbing/environment';
+import { commandName } from './command-name.mjs';
+import { errorSentence } from './error-sentence.mjs';
 import { Failure } from './failure.mjs';
 
 /**
@@ -13,12 +16,31 @@ export async function runCommand(work: () => Promise<number | undefined>): Promi
   try {
     process.exitCode = (await work()) ?? 0;
   } catch (error) {
-    console.error(isForUsers(error) ? error.message : error);
+    console.error(sentenceOf(error as Error));
     process.exitCode = 1;
   }
 }
 
-/** Also what `parseArgs` says of an option that does not exist. */
-function isForUsers(error: unknown): error is Error {
-  return error instanceof Failure || !!(error as NodeJS.ErrnoException)?.code?.startsWith?.('ERR_PARSE_ARGS');
+/** What a user is told of an error. */
+export function sentenceOf(error: Error): string {
+  if (error instanceof Failure || error instanceof ConfigurationError) return error.message;
+  const { code } = error as NodeJS.ErrnoException;
+  // Node adds how to give an option's name as a value, which no command here takes.
+  if (code?.startsWith?.('ERR_PARSE_ARGS'))
+    return `${error.message.split(/\. |\.?$/)[0]}: ${commandName()} -- --help says what it takes.`;
+  return errorSentence(error);
+}
+
+/** Says that sentence when the user, or the system, ends this program before its work is done, with the status that a shell expects. */
+export function endWith(sentence: string): void {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      console.error(sentence);
+      process.exit(status);
+    });
+  }
 }

@@ -1,11 +1,12 @@
 import type { WriteStream } from 'node:tty';
+import { canRedraw } from './redrawing.mjs';
 
 /** Shows how far a long step is: a bar on a terminal, a line for every tenth in a log. */
 export function createProgress(label: string, total: number, out: NodeJS.WritableStream & Partial<WriteStream>) {
   let shown = -1;
   return (done: number): void => {
     const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
-    if (out.isTTY) {
+    if (canRedraw(out)) {
       if (percent === shown) return;
       shown = percent;
       const bar = '█'.repeat(Math.floor(percent / 4)).padEnd(25, '░');
@@ -22,19 +23,20 @@ export function createProgress(label: string, total: number, out: NodeJS.Writabl
 /** Says on standard error how far a work is that takes longer than a moment; on a terminal it leaves no trace. */
 export function createCounter(what: string, total: number): { step(): void; end(): void } {
   const { stderr } = process;
+  const redraws = canRedraw(stderr);
   let done = 0;
   let told = Date.now();
   let shown = false;
   return {
     step() {
       done++;
-      if (done % 100 !== 0 || Date.now() - told < (stderr.isTTY ? 200 : 1000)) return;
+      if (done % 100 !== 0 || Date.now() - told < (redraws ? 200 : 1000)) return;
       told = Date.now();
       shown = true;
-      stderr.write(stderr.isTTY ? `\r${what} ${done} of ${total}` : `${what} ${done} of ${total}\n`);
+      stderr.write(redraws ? `\r${what} ${done} of ${total}` : `${what} ${done} of ${total}\n`);
     },
     end() {
-      if (shown && stderr.isTTY) stderr.write('\r\x1b[K');
+      if (shown && redraws) stderr.write('\r\x1b[K');
     },
   };
 }

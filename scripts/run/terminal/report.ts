@@ -1,3 +1,5 @@
+import { canRedraw } from './redrawing.mjs';
+
 export interface Report {
   /** Shows a step while it runs, and what came of it. */
   step<T>(name: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T>;
@@ -21,7 +23,7 @@ export function createReport(output: NodeJS.WriteStream = process.stdout): Repor
       const detail = (text: string) => {
         step.detail = text;
         // Where nothing can be redrawn, a long step says now and then where it is.
-        if (!output.isTTY && Date.now() - told > 2000) {
+        if (!canRedraw(output) && Date.now() - told > 2000) {
           told = Date.now();
           output.write(`${line('…', step)}\n`);
         }
@@ -48,7 +50,7 @@ function createScreen(output: NodeJS.WriteStream) {
     drawn = 0;
   };
   const draw = () => {
-    if (!output.isTTY) return;
+    if (!canRedraw(output)) return;
     erase();
     const width = (output.columns ?? 80) - 1;
     for (const step of running) output.write(`${line('…', step).slice(0, width).trimEnd()}\n`);

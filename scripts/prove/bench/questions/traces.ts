@@ -9,8 +9,8 @@ import { answers, startPeer, startService, untilReady } from '../processes.ts';
 import type { Bench, Question, Result, Target } from '../question.ts';
 import { figure, type Spread, spread } from '../report/figures.ts';
 import { comparison, cpuPanel } from '../report/tables.ts';
-import { amountTarget, STARTS } from '../report/targets.ts';
-import { CONNECTIONS, type Measured, measure, type Plan, planFor } from '../rounds.ts';
+import { amountTarget } from '../report/targets.ts';
+import { CONNECTIONS, type Measured, measure, type Plan } from '../rounds.ts';
 import { takesOrders } from './orders.ts';
 
 const OFF = 'off';
@@ -20,11 +20,16 @@ const SAMPLED = [
   { name: 'all sampled', ratio: '1', atMost: 15 },
 ];
 
+/** Longer than others': with spans there is more to compile, and after two seconds of load that is still most of the difference. */
+const PLAN: Plan = { starts: 5, warmUp: 8, seconds: 4 };
+const QUICK: Plan = { ...PLAN, starts: 2 };
+
 /** What a gateway's spans cost. */
 export const traces: Question = {
   name: 'traces',
+  takesLong: true,
   async ask(bench: Bench): Promise<Result> {
-    const plan = planFor(bench, STARTS);
+    const plan = bench.quick ? QUICK : PLAN;
     const ports = { upstream: String(await anyFreePort()), receiver: String(await anyFreePort()) };
     const upstream = startPeer('upstream', { PORT: ports.upstream });
     const receiver = startPeer('span-receiver', { PORT: ports.receiver });
@@ -35,7 +40,7 @@ export const traces: Question = {
       const orders = await measure(ordersThrough(bench, plan, ports), plan.starts, bench.say);
       return {
         title: 'Traces',
-        method: `A film through the gateway (behind it a small server that answers a fixed film) and a confirmed order, on ${CONNECTIONS} connections that stay open: without \`OTEL_EXPORTER_OTLP_ENDPOINT\`, and with it at two ratios of \`OTEL_TRACES_SAMPLER=parentbased_traceidratio\`. A sampled request has two spans in the gateway; they go as OTLP to a small server that reads and forgets them, every second. What they cost is the gateway's processor time less that of the gateway without them in the same round, the sending included. What a gateway without an endpoint pays is the time of the function that makes a request's ids and looks whether there are spans, measured by itself.`,
+        method: `A film through the gateway (behind it a small server that answers a fixed film) and a confirmed order, on ${CONNECTIONS} connections that stay open: without \`OTEL_EXPORTER_OTLP_ENDPOINT\`, and with it at two ratios of \`OTEL_TRACES_SAMPLER=parentbased_traceidratio\`. A sampled request has two spans in the gateway; they go as OTLP to a small server that reads and forgets them, every second. What they cost is the gateway's processor time less that of the gateway without them in the same round, the sending included. What a gateway without an endpoint pays is the time of the function that makes a request's ids and looks whether there are spans, measured by itself. Each turn begins with ${plan.warmUp} seconds of load.`,
         tables: [comparison(films, { title: 'A film' }), comparison(orders, { title: 'An order', unit: 'order' })],
         panels: [cpuPanel(films, 'A film, CPU time'), cpuPanel(orders, 'An order, CPU time')],
         targets: [

@@ -19,7 +19,7 @@ ${markdownTable({
   rows: records.map(({ question, title }) => [`\`${question}\``, `[${title}](#${anchor(title)})`]),
 })}
 
-\`--quick\` takes less than three minutes, asks neither \`profile\` nor \`prisma\` nor \`instances\`, prints less exact figures and leaves this page alone. \`--compare REV\` measures this checkout beside
+\`--quick\` takes less than three minutes, asks neither \`profile\` nor \`prisma\` nor \`instances\` nor \`traces\`, prints less exact figures and leaves this page alone. \`--compare REV\` measures this checkout beside
 another revision of itself (a tag, a branch, a commit), each with servers of its own.
 
 Every contender runs as a process of its own on loopback, peers in production mode, with kept-alive connections and pools and

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isWanted, narrowed, parseLine, readable, readLevel, readSince } from '../log-lines.ts';
+import { asJson, isWanted, narrowed, parseLine, readable, readLevel, readSince } from '../log-lines.ts';
 
 const TEXT = '{"level":"warn","time":"2026-11-26T12:00:00.000Z","service":"api_gateway","request_id":"abc","msg":"broker lost"}';
 
@@ -17,18 +17,43 @@ describe('a line', () => {
     expect(isWanted(parseLine('SyntaxError: no'), { level: 'fatal' })).toBe(true);
   });
 
-  test('that no service wrote is plain text, and moves no cursor either', () => {
-    for (const text of ['{"a":1}', 'null', '[1]', '"x"', '{', '3']) expect(readable(parseLine(text), true)).toBe(text);
-    expect(readable(parseLine('a\x1b[31mb'), true)).toBe('a\\x1b[31mb');
+  test('that no service wrote is shown with the service whose log it is in, and moves no cursor either', () => {
+    for (const text of ['{"a":1}', 'null', '[1]', '"x"', '{', '3'])
+      expect(readable(parseLine(text), 'x', true)).toMatch(new RegExp(` x {19}${text.replace(/\W/g, '\\$&')}$`));
+    expect(readable(parseLine('a\x1b[31mb'), 'x', true)).toContain('a\\x1b[31mb');
   });
 
   test('is readable, and nothing in it moves the cursor', () => {
-    expect(readable(parseLine(TEXT), false)).toMatch(/^\d\d:\d\d:\d\d api_gateway {3}warn {2}broker lost request_id=abc$/);
-    expect(readable(parseLine(TEXT), true)).toMatch(/^\x1b\[33m.*\x1b\[0m$/);
+    expect(readable(parseLine(TEXT), '', false)).toMatch(/^\d\d:\d\d:\d\d api_gateway {3}warn {2}broker lost request_id=abc$/);
+    expect(readable(parseLine(TEXT), '', true)).toMatch(/^\x1b\[33m.*\x1b\[0m$/);
     const request = parseLine(
       '{"level":"info","time":"2026-11-26T12:00:00Z","service":"x","method":"GET","path":"/\\u001b[2J","status":200,"ms":1.5}',
     );
-    expect(readable(request, false)).toMatch(/GET \/\\x1b\[2J 200 1.5 ms$/);
+    expect(readable(request, '', false)).toMatch(/GET \/\\x1b\[2J 200 1.5 ms$/);
+  });
+
+  test('with an error has its stack below it', () => {
+    const fault = (err: object) =>
+      readable(
+        parseLine(JSON.stringify({ level: 'error', time: '2026-11-26T12:00:00Z', service: 'x', err, msg: 'no' })),
+        '',
+        false,
+      );
+    expect(fault({ type: 'Error', message: 'boom', stack: 'Error: boom\n    at f (x.ts:1:2)' })).toMatch(
+      / error no\n {2}Error: boom\n {6}at f \(x\.ts:1:2\)$/,
+    );
+    expect(fault({ code: 1 })).toMatch(/ error no err=\{"code":1\}$/);
+  });
+
+  test('is one JSON object for programs, whoever wrote it', () => {
+    expect(asJson(parseLine(TEXT), 'x')).toBe(TEXT);
+    const plain = { ...parseLine('SyntaxError: "no"'), time: Date.parse('2026-11-26T12:00:00Z') };
+    expect(JSON.parse(asJson(plain, 'billing_app'))).toEqual({
+      level: 'error',
+      time: '2026-11-26T12:00:00.000Z',
+      service: 'billing_app',
+      msg: 'SyntaxError: "no"',
+    });
   });
 });
 

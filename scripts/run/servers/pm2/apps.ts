@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkout } from '../../checkout.mjs';
+import { Failure } from '../../terminal/failure.mjs';
 import { isAlive } from '../process.ts';
 import { findDaemon, pm2 } from './daemon.ts';
 
@@ -20,10 +21,20 @@ export interface App {
   environment: Record<string, string>;
 }
 
-/** What PM2 knows, an entry for each process; nothing when its daemon does not run. */
-export async function listApps(home: string): Promise<App[]> {
-  if (findDaemon(home) === undefined) return [];
-  const out = await pm2(home, ['jlist', '--silent']);
+/** Milliseconds that PM2 has for its list. It needs a second on a busy computer. */
+const LIST_LIMIT = 10_000;
+
+/**
+ * What PM2 knows, an entry for each process; nothing when its daemon does not run. Rejects with a Failure when that does not answer
+ * within `limit` milliseconds.
+ */
+export async function listApps(home: string, limit = LIST_LIMIT): Promise<App[]> {
+  const daemon = findDaemon(home);
+  if (daemon === undefined) return [];
+  const patience = AbortSignal.timeout(limit);
+  const out = await pm2(home, ['jlist', '--silent'], {}, patience).catch((error: Error) => {
+    throw patience.aborted ? new Failure(unanswered(daemon)) : error;
+  });
   const list = JSON.parse(out.slice(out.indexOf('['))) as {
     pm_id: number;
     name: string;
@@ -49,6 +60,16 @@ export async function listApps(home: string): Promise<App[]> {
     environment: pm2_env.env,
   }));
 }
+
+/** What to say of a daemon that does not answer. Its services notice its end, and finish what they have in hand (plumbing/lifecycle.ts). */
+const unanswered = (daemon: number): string =>
+  `PM2 (process ${daemon}) does not answer. End it with kill -9 ${daemon}: its services then stop by themselves and lose nothing, and npm start brings all of it back.`;
+
+/** What an app says, and what Node and PM2 say of it. PM2 names the files with `-` for every `_`. */
+export const appLogs = (home: string, name: string): [out: string, error: string] => {
+  const path = (kind: string) => join(home, 'pm2', 'logs', `${name.replaceAll('_', '-')}-${kind}.log`);
+  return [path('out'), path('error')];
+};
 
 /** The processes of an app, from the files that PM2 keeps: much quicker than to ask it. It names them with `-` for every `_`. */
 export function appPids(home: string, name: string): number[] {
@@ -83,7 +104,14 @@ export async function reloadApp(
   environment: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<void> {
-  await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal);
+  await pm2(home, ['reload', join(checkout, workspace, 'ecosystem.config.cjs'), '--silent'], environment, signal).catch(
+    (error) => {
+      if (!(error instanceof Failure)) throw error;
+      throw new Failure(
+        `${error.message} After a start that failed PM2 needs a minute to end the old ${name}: npm start again then, or npm stop and npm start now.`,
+      );
+    },
+  );
   await completeApp(home, name, instances, signal);
 }
 

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { checkout } from '../../checkout.mjs';
 import { Failure } from '../../terminal/failure.mjs';
 import { endProcess, isAlive, processName, worksIn } from '../process.ts';
+import { beginShort } from '../short-log.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +37,7 @@ export function pm2Environment(home: string, environment: Record<string, string>
   };
 }
 
-/** Runs PM2's command, and gives what it printed. */
+/** Runs PM2's command, and gives what it printed. Rejects with a Failure that has the last of what it said, or with an abort of `signal`. */
 export async function pm2(
   home: string,
   args: string[],
@@ -44,7 +45,17 @@ export async function pm2(
   signal?: AbortSignal,
 ): Promise<string> {
   const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
-  return (await run(process.execPath, [program, ...args], options)).stdout;
+  try {
+    return (await run(process.execPath, [program, ...args], options)).stdout;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    const said = stripVTControlCharacters(stdout + stderr)
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw new Failure(`pm2 ${args[0]} failed${said ? `: ${said}` : ''}. ${join(home, 'pm2', 'pm2.log')} may say why.`);
+  }
 }
 
 /** PM2's daemon of that home, or undefined. Asking PM2 itself would start one. */
@@ -65,6 +76,7 @@ export function findDaemon(home: string): number | undefined {
  */
 export async function startDaemon(home: string): Promise<void> {
   mkdirSync(join(home, 'pm2'), { recursive: true });
+  for (const log of globSync('{pm2.log,logs/*-error.log}', { cwd: join(home, 'pm2') })) beginShort(join(home, 'pm2', log));
   const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
   const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none' };
   await run(process.execPath, [program, 'ping'], { cwd: checkout, env });

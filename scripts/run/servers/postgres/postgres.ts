@@ -5,6 +5,7 @@ import { Failure } from '../../terminal/failure.mjs';
 import { holderOfPort, listensOn } from '../listeners.ts';
 import { freePort, isFree, saysTaken } from '../ports.ts';
 import { appendedTo, endProcess, waitFor } from '../process.ts';
+import { beginShort } from '../short-log.ts';
 import { reasonsIn, saysDamaged } from '../start-failure.ts';
 import { postgresBinaries, type Unprivileged, unprivileged } from './binaries.ts';
 import { createCluster, giveAway, paths, readLock, removeStaleLock, SUPERUSER } from './cluster.ts';
@@ -14,6 +15,7 @@ const HOST = '127.0.0.1';
 const USUAL = {
   listen_addresses: HOST,
   unix_socket_directories: '', // a socket's path is limited to 107 bytes, a checkout's is not
+  log_checkpoints: 'off', // all that a server in order would write, and nothing bounds its log while it runs
   max_connections: 200,
   shared_buffers: '128MB',
   log_timezone: 'UTC',
@@ -48,6 +50,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   if (!existsSync(data)) createCluster(home, postgresBinaries(), user);
   giveAway(data, user.owner);
   await removeStaleLock(data);
+  beginShort(log);
   // Its own bind decides who gets a port: another checkout may start at the same moment.
   for (let attempt = 1, chosen = exact ? port : await freePort(port); ; attempt++) {
     const logged = existsSync(log) ? statSync(log).size : 0;

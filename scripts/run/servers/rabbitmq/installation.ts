@@ -21,14 +21,14 @@ const UNPACKED = join(CACHE, 'unpacked');
 export async function findRabbitmq(onProgress: (what: string) => void = () => {}): Promise<RabbitmqInstallation> {
   const installed = findInstalled();
   if (installed) return installed;
-  if (!existsSync(UNPACKED)) {
+  if (!unpackedScripts()) {
     if (!(await hasApt())) {
       throw new Failure(
         'RabbitMQ is not installed and cannot be fetched here (that needs Debian or Ubuntu): install it (macOS: brew install rabbitmq; others: their package rabbitmq-server), then try again.',
       );
     }
     await withLock(join(CACHE, 'lock'), async () => {
-      if (!existsSync(UNPACKED)) await unpack(UNPACKED, join(CACHE, 'work'), onProgress);
+      if (!unpackedScripts()) await unpack(UNPACKED, join(CACHE, 'work'), onProgress);
     });
   }
   return findUnpacked();
@@ -59,8 +59,12 @@ export function pathFromCheckout(path: string): string {
   return process.platform === 'linux' ? join('/proc/self/cwd', relative(checkout, path)) : path;
 }
 
+/** Undefined also where the folder is there and holds no RabbitMQ: somebody deletes a cache half. */
+const unpackedScripts = (): string | undefined =>
+  newest(globSync('usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin', { cwd: UNPACKED }));
+
 function findUnpacked(): RabbitmqInstallation {
-  const scripts = newest(globSync('usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin', { cwd: UNPACKED }))!;
+  const scripts = unpackedScripts()!;
   const root = pathFromCheckout(UNPACKED);
   const libraries = globSync('{usr/,}lib/*-linux-gnu*/', { cwd: UNPACKED }).map((folder) => join(root, folder));
   return {

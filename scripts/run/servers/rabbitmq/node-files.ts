@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { checkout } from '../../checkout.mjs';
 import { endProcess, isAlive, processName, worksIn } from '../process.ts';
 import { renderDefinitions } from './definitions.ts';
@@ -37,13 +37,15 @@ export const paths = (home: string) => {
     definitions: join(folder, 'definitions.json'),
     data: join(folder, 'data'),
     logs: join(folder, 'logs'),
-    output: join(folder, 'rabbitmq.log'),
+    log: join(folder, 'logs', 'rabbitmq.log'),
+    /** What Erlang and the port mapper say when the node does not get as far as its log. */
+    output: join(folder, 'start.log'),
   };
 };
 
 /** Writes what the node reads when it starts. */
 export function writeFiles(home: string, port: number, environment: Environment): void {
-  const { folder, data, logs, config, plugins, definitions } = paths(home);
+  const { folder, data, logs, log, config, plugins, definitions } = paths(home);
   for (const path of [data, logs]) mkdirSync(path, { recursive: true });
   rmSync(join(folder, '.erlang.cookie'), { force: true }); // Erlang makes a new one: a copy of this folder has the old
   writeFileSync(definitions, renderDefinitions(environment), { mode: 0o600 });
@@ -56,9 +58,11 @@ export function writeFiles(home: string, port: number, environment: Environment)
       `load_definitions = ${pathFromCheckout(definitions)}`,
       'vm_memory_high_watermark.absolute = 1GB',
       'disk_free_limit.absolute = 200MB',
-      'log.file = false',
-      'log.console = true',
-      'log.console.level = warning',
+      `log.file = ${basename(log)}`,
+      'log.file.level = warning',
+      `log.file.rotation.size = ${20 * 1024 * 1024}`,
+      'log.file.rotation.count = 5',
+      'log.console = false',
       '',
     ].join('\n'),
   );

@@ -45,6 +45,7 @@ export async function unpack(target: string, work: string, onProgress: (what: st
   const erl = join(tree!, 'usr/lib/erlang/bin/erl');
   writeFileSync(erl, readFileSync(erl, 'utf8').replace(/ROOTDIR=\/usr\/lib\/erlang$/gm, 'ROOTDIR="$ERL_ROOTDIR"'));
   removeUnusedPlugins(tree!);
+  rmSync(target, { recursive: true, force: true });
   renameSync(tree!, target);
   rmSync(work, { recursive: true, force: true });
 }

@@ -61,7 +61,7 @@ interface BrokerOptions {
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const { home, port, exact, environment, onProgress } = options;
   const installation = await findRabbitmq(onProgress);
-  const { output } = paths(home);
+  const { log, output } = paths(home);
   const running = readRecord(home);
   if (running && isBroker(running.pid, home)) return joinRunning(running, options, installation);
 
@@ -70,16 +70,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
     await stopBroker(home); // what a crashed one, or the last attempt, left
     const addresses = await choosePorts(first, exact);
     writeFiles(home, addresses.port, environment);
-    const logged = existsSync(output) ? statSync(output).size : 0;
+    const logged = [log, output].map((file) => (existsSync(file) ? statSync(file).size : 0));
     const { record, problem } = await launch(home, addresses, environment, installation);
     if (record) return createHandle(home, record, environment, installation);
     await stopBroker(home);
     const taken = (await Promise.all(Object.values(addresses).map(async (one) => ((await isFree(one)) ? [] : [one])))).flat();
-    const said = appendedTo(output, logged);
+    const said = [log, output].map((file, i) => appendedTo(file, logged[i]!)).join('');
     const lost = taken.length > 0 || saysTaken(said + problem);
     if (!lost || attempt === ATTEMPTS || (exact && taken.includes(port))) {
       const holders = taken.map((one) => `; its port ${one} is taken${holderOfPort(one)}`).join('');
-      throw new Failure(`RabbitMQ could not start (${problem}${holders}${reasonsIn(said, home)}): see ${output}.`);
+      throw new Failure(`RabbitMQ could not start (${problem}${holders}${reasonsIn(said, home)}): see ${log} and ${output}.`);
     }
     if (!exact) first = addresses.port + 3;
   }
@@ -100,7 +100,7 @@ async function joinRunning(
   const broker = createHandle(home, record, environment, installation);
   if (!(await waitFor(30_000, () => answers(record, environment)))) {
     throw new Failure(
-      `RabbitMQ (process ${record.pid}) runs but does not answer on port ${record.port}: see ${paths(home).output}, or end it with kill -9 ${record.pid} and try again.`,
+      `RabbitMQ (process ${record.pid}) runs but does not answer on port ${record.port}: see ${paths(home).log}, or end it with kill -9 ${record.pid} and try again.`,
     );
   }
   if (record.definitions !== digest(environment)) {

@@ -142,5 +142,5 @@ test('the lock is free after work that failed', async () => {
 
 test('a folder that cannot be made ends in one sentence', async () => {
   writeFileSync(join(folder, 'deep'), '');
-  await expect(withLock(file, () => {})).rejects.toThrow(/x\.lock cannot be written: /);
+  await expect(withLock(file, () => {})).rejects.toThrow(/x\.lock cannot be used: /);
 });

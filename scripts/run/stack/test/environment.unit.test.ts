@@ -23,3 +23,11 @@ test('a variable that only the operators need is missed before anything starts',
   const { RABBITMQ_ADMIN_PASSWORD: _, ...environment } = localEnvironment({});
   expect(() => requireUsable(environment)).toThrow(/RABBITMQ_ADMIN_PASSWORD is missing$/);
 });
+
+test('a bad port of a private server is named as .env names it', () => {
+  const environment = localEnvironment({ LOCAL_POSTGRES_PORT: 'x', LOCAL_RABBITMQ_PORT: '99999' });
+  expect(() => requireUsable(environment)).toThrow(
+    /:\n {2}LOCAL_POSTGRES_PORT must be .* \(it is "x"\)\n {2}LOCAL_RABBITMQ_PORT must be .* \(it is "99999"\)$/,
+  );
+  expect(() => requireUsable(localEnvironment({ MOVIES_DB_PORT: 'x' }))).toThrow(/ {2}MOVIES_DB_PORT must be /);
+});

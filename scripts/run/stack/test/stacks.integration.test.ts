@@ -102,10 +102,10 @@ describe('two stacks on one computer', () => {
 
     expect([await postOrder(a!), await post(a!, 'movies', { title: 'Of a' })]).toEqual([503, 503]);
     expect([await count(b!, 'orders'), await count(b!, 'movies')]).toEqual([0, 0]);
-    const findings = (await stackStatus(a!.home)).flatMap(({ name, finding }) => (finding ? [`${name}: ${finding}`] : []));
+    const findings = (await stackStatus(a!.home)).flatMap(({ finding }) => finding ?? []);
     expect(findings).toEqual([
-      expect.stringContaining(`rabbitmq: its port ${former[1]} is used by`),
-      expect.stringContaining(`postgresql: its port ${former[0]} is used by`),
+      expect.stringContaining(`rabbitmq is down, and its port ${former[1]} is used by`),
+      expect.stringContaining(`postgresql is down, and its port ${former[0]} is used by`),
     ]);
 
     await start(a!);
@@ -123,6 +123,30 @@ describe('two stacks on one computer', () => {
     expect(await postOrder(a!)).toBe(200);
     expect(await arrived(a!, 7)).toBe(true);
   });
+});
+
+test('what is there and does nothing is named, also PM2, which would answer for the services', async () => {
+  const pids = new Map((await stackStatus(a!.home)).map(({ name, pid }) => [name, pid!]));
+  const daemon = findDaemon(a!.home)!;
+  const frozen = ['billing_app', 'rabbitmq', 'postgresql'].map((name) => pids.get(name)!);
+  const findings = async () => (await stackStatus(a!.home)).map(({ name, state, finding }) => ({ name, state, finding }));
+  for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+  try {
+    const found = await findings();
+    expect(found.filter(({ state }) => state === 'frozen').map(({ name }) => name)).toEqual([
+      'billing_app',
+      'rabbitmq',
+      'postgresql',
+    ]);
+    expect(found[1]!.finding).toMatch(/^billing_app \(process \d+\) is stopped by a signal: kill -CONT/);
+
+    process.kill(daemon, 'SIGSTOP');
+    const unheard = await findings();
+    expect(unheard.at(-1)!.finding).toMatch(new RegExp(`^PM2 \\(process ${daemon}\\) does not answer\\. End it with kill -9`));
+    expect(unheard[0]).toEqual({ name: 'api_gateway', state: 'unknown', finding: undefined });
+  } finally {
+    for (const pid of [...frozen, daemon]) process.kill(pid, 'SIGCONT');
+  }
 });
 
 describe('a start beside what runs', () => {
