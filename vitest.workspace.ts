@@ -59,6 +59,17 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      {
+        test: {
+          name: 'alerts', // npm run test:alerts, no part of npm test
+          sequence: { groupOrder: 3 },
+          include: ['scripts/prove/alerts/test/*.alerts.test.ts'],
+          globalSetup: ['scripts/prove/tests/services.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 20_000 } },
+        },
+      },
     ],
   },
 });

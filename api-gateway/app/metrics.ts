@@ -7,6 +7,7 @@ import type { Obstacle } from './broker.ts';
 import type { Exchange } from './exchange.ts';
 import type { LiveState } from './live/state.ts';
 import type { Traffic } from './live/traffic.ts';
+import { orderProblemKinds } from './order-problems.ts';
 import type { Publisher, PublishOrder } from './publisher.ts';
 
 const OBSTACLES: (Obstacle | 'silent')[] = ['unreachable', 'silent', 'blocked', 'refused', 'missing'];
@@ -98,7 +99,8 @@ function measuredBy(metrics: Metrics): GatewayMetrics['measured'] {
     'gateway_publish_confirm_seconds',
     "From an order's publish until the broker has confirmed it",
   );
-  const outcomes: Record<string, number> = { confirmed: 0 };
+  // Each is there from the first scrape on: Prometheus sees no increase in a series that begins.
+  const outcomes: Record<string, number> = Object.fromEntries(['confirmed', ...orderProblemKinds].map((kind) => [kind, 0]));
   let inFlight = 0;
   metrics.counters(
     'gateway_publishes_total',

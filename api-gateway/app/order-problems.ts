@@ -28,3 +28,7 @@ export const orderProblems = {
       'The message broker did not say whether it took this order. Send it again with the same Idempotency-Key: it will be stored once. Without such a key, see whether it was stored first.',
     ),
 };
+
+const kindOf = (error: Error) => (error as Error & { problem: { kind: string } }).problem.kind;
+
+export const orderProblemKinds: string[] = [...new Set(Object.values(orderProblems).map((of) => kindOf(of())))];

@@ -32,7 +32,7 @@ const checks: Check[] = [
   {
     name: 'tests',
     command: [
-      ...[bin('vitest'), 'run', '--config', 'vitest.workspace.ts', '--project=!tour'], // npm run test:tour
+      ...[bin('vitest'), 'run', '--config', 'vitest.workspace.ts', '--project=!tour', '--project=!alerts'], // npm run test:tour, npm run test:alerts
       ...['--reporter=default', '--reporter=json', `--outputFile.json=${results}`],
       ...process.argv.slice(2),
     ],
