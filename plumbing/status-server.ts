@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkoutMark, MARK_FIELD } from './checkout-mark.ts';
 import { type Health, statusOf } from './health.ts';
+import { isLocalName } from './local-name.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { PROBLEM_TYPE, problemBody } from './problem.ts';
@@ -81,13 +83,15 @@ async function respond(req: IncomingMessage, res: ServerResponse, parts: StatusP
     'Content-Type': answer.type,
     'Content-Length': Buffer.byteLength(answer.body),
     'Cache-Control': 'no-store',
+    [MARK_FIELD]: checkoutMark,
     ...(answer.status === 405 && { Allow: 'GET, HEAD' }),
   });
   res.end(req.method === 'HEAD' ? undefined : answer.body);
 }
 
-async function answerOf({ method, url }: IncomingMessage, { health, metrics, more }: StatusParts): Promise<Answer> {
+async function answerOf({ method, url, headers }: IncomingMessage, { health, metrics, more }: StatusParts): Promise<Answer> {
   const path = url!.replace(/\?.*/s, '');
+  if (!isLocalName(headers.host ?? '')) return problemAnswer(403, 'Ask by an address, or by a name of the local network.');
   if (method !== 'GET' && method !== 'HEAD') return problemAnswer(405, `${method} is not possible here. Possible: GET, HEAD.`);
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.text() };
   if (path === '/livez') return json(health.alive());

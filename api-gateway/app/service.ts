@@ -45,10 +45,11 @@ export const run = (environment: Environment) =>
       log,
       async close() {
         status.close();
-        await live.feed.close();
+        live.feed.end();
         await server.close();
         await publisher.close();
         await inventory.close();
+        await live.feed.close();
         await spans?.close();
       },
     };

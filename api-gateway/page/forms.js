@@ -45,7 +45,7 @@ async function follow(id) {
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     $('followed').textContent = {
       stored: `The order is stored, ${seconds} s after the answer.`,
-      parked: `The order is among the dead letters: ${now.reason}`,
+      parked: `The order is among the dead letters: ${now.reason ?? now.kind}`,
       waiting: 'The order waits in the queue.',
       unknown: 'The order waits, as far as is known: billing does not say now.',
     }[now.state];

@@ -1,6 +1,6 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { type Day, Recorder, SLICES, sumDays, sumHistories } from '../app/live/history.ts';
@@ -44,11 +44,11 @@ test('what a process has written the next one shows, by the second and by the da
   await first.recorder.close();
   const next = record(file, START + 30);
   await next.recorder.close(); // it has read
-  expect(known(next.recorder.day())).toEqual({ films: [2, 2], depth: [4, 4] });
+  expect(known(next.recorder.day())).toEqual({ films: [2, 2, 1], depth: [4, 4, 4] });
   const { films, depth, second } = next.recorder.history();
   expect(second).toBe(START + 29);
-  expect(films.slice(-32)).toEqual([0, 0, ...Array(20).fill(2), ...Array(10).fill(0)]);
-  expect(depth.slice(-31)).toEqual([null, ...Array(20).fill(4), ...Array(10).fill(null)]);
+  expect(films.slice(-32)).toEqual([null, null, ...Array(25).fill(2), ...Array(5).fill(null)]);
+  expect(depth.slice(-31)).toEqual([null, ...Array(25).fill(4), ...Array(5).fill(null)]);
 });
 
 test('what is older than a day is not shown, and the file stays small', async () => {
@@ -89,6 +89,36 @@ test('a folder that is none is told once, and the page goes on', async () => {
   expect(known(recorder.day()).films).toEqual([1, 1, 1]);
 });
 
+test('a process that takes over in the middle of a slice adds its part, and what nobody saw is no zero', async () => {
+  const file = place();
+  const first = record(file);
+  first.pass(3, 4);
+  await first.recorder.close();
+  const next = record(file, START + 5);
+  await expect.poll(() => next.recorder.history().films).toContain(4); // it has read
+  next.pass(5, 4);
+  expect(known(next.recorder.day()).films).toEqual([(3 * 4 + 5 * 4) / 10]);
+  expect(next.recorder.history().films.slice(-11)).toEqual([null, 4, 4, 4, null, null, 4, 4, 4, 4, 4]);
+});
+
+test('a folder that was deleted is made again', async () => {
+  const file = place();
+  const { recorder, pass } = record(file);
+  await recorder.close();
+  rmSync(dirname(file), { recursive: true });
+  pass(10, 1);
+  await recorder.close();
+  expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(2);
+});
+
+test('a clock that is set back goes on from there', () => {
+  const { clock, recorder, pass } = record();
+  pass(10, 1);
+  clock.now -= 3600;
+  pass(20, 2);
+  expect(known(recorder.day()).films).toContain(2);
+});
+
 test('a clock that jumps by hours leaves a gap', () => {
   const { clock, recorder, pass } = record();
   pass(10, 1);
@@ -102,7 +132,7 @@ test('processes are added up second for second, though one looked a second later
   one.pass(10, 1);
   other.pass(11, 10);
   const sum = sumHistories(one.recorder.history(), [other.recorder.history()]);
-  expect(sum.films.slice(-11)).toEqual([0, ...Array(10).fill(11)]);
+  expect(sum.films.slice(-11)).toEqual([null, ...Array(10).fill(11)]);
   expect(sum.films).toHaveLength(SECONDS);
   expect(known(sumDays(one.recorder.day(), [other.recorder.day()])).films).toEqual([11]);
 });

@@ -1,18 +1,20 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
 import { anyFreePort, freePort } from '../../scripts/run/servers/ports.ts';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
 import { withOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 
 const APPS = ['api-gateway', 'inventory-app', 'billing-app'] as const;
 const PORTS = { 'api-gateway': 'API_GATEWAY', 'inventory-app': 'INVENTORY', 'billing-app': 'BILLING' };
 
 let env: Record<string, string>;
 let children: Record<string, ChildProcess>;
+let ordersDatabase: Relay;
 const own = (app: (typeof APPS)[number], path: string) =>
   fetch(`http://127.0.0.1:${env[`${PORTS[app]}_METRICS_PORT`]}${path}`, { headers: { Connection: 'close' } });
 const gateway = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${env.API_GATEWAY_PORT}${path}`, init);
@@ -29,7 +31,9 @@ async function values(app: (typeof APPS)[number]): Promise<Record<string, number
 
 beforeAll(async () => {
   env = await createTestStack();
-  children = Object.fromEntries(APPS.map((app) => [app, startService(app, env)]));
+  ordersDatabase = await Relay.listen(() => Number(env.ORDERS_DB_PORT));
+  const through = { 'billing-app': { ORDERS_DB_PORT: String(ordersDatabase.port) } } as Record<string, object>;
+  children = Object.fromEntries(APPS.map((app) => [app, startService(app, { ...env, ...through[app] })]));
   for (const app of APPS) expect(await waitFor(30_000, () => isReady(app).catch(() => false))).toBe(true);
 });
 const isReady = async (app: (typeof APPS)[number]) => {
@@ -38,6 +42,7 @@ const isReady = async (app: (typeof APPS)[number]) => {
 };
 afterAll(async () => {
   await Promise.all(Object.values(children ?? {}).map(({ pid }) => endProcess(pid!, 'SIGTERM', 20_000)));
+  await ordersDatabase?.close();
 });
 
 describe('Metrics', () => {
@@ -146,6 +151,14 @@ describe('The port of its own', () => {
     expect((await own(app, '/livez')).status).toBe(200);
   });
 
+  test('answers no page to whose name somebody has pointed here', async () => {
+    const [answer] = (await once(
+      get({ host: '127.0.0.1', port: env.BILLING_METRICS_PORT, path: '/state', headers: { Host: 'elsewhere.example' } }),
+      'response',
+    )) as [IncomingMessage];
+    expect(answer.resume().statusCode).toBe(403);
+  });
+
   test('that is taken keeps a service from nothing, and is used once it is free', async () => {
     const other = createServer((_req, res) => res.end('other')).listen(0, '127.0.0.1');
     await once(other, 'listening');
@@ -216,4 +229,35 @@ test("Billing's process lives on without its consumer, and says that it is not r
     )
     .toContain('was lost');
   await expect.poll(() => isReady('billing-app')).toBe(true); // it declares the queue anew
+});
+
+describe('The live page', () => {
+  const live = async () =>
+    (await (await gateway('/live/state')).json()) as {
+      parts: Record<string, { state: string; reason?: string }>;
+      parked: object | null;
+    };
+
+  test('says that it is orders_db that is frozen, and not billing', async () => {
+    ordersDatabase.begin('black-hole');
+    await expect
+      .poll(async () => (await live()).parts.orders_db)
+      .toMatchObject({ state: 'down', reason: 'does not answer within 400 ms' });
+    expect((await live()).parts.billing!.state).toBe('up');
+    ordersDatabase.heal();
+    await expect.poll(async () => (await live()).parts.orders_db!.state).toBe('up');
+  });
+
+  test('believes no stranger on the port of a billing that is stopped', async () => {
+    await endProcess(children['billing-app']!.pid!, 'SIGTERM', 20_000);
+    const stranger = createServer((_req, res) =>
+      res.end('{"parts":{"broker":{},"database":{}},"in_hand":7,"parked":{"x":1},"newest":[]}'),
+    );
+    stranger.listen(Number(env.BILLING_METRICS_PORT), '127.0.0.1');
+    await once(stranger, 'listening');
+    await expect.poll(async () => (await live()).parts.billing!.reason).toBe('nobody consumes: billing_app is stopped');
+    expect((await live()).parked).toBeNull();
+    stranger.closeAllConnections();
+    stranger.close();
+  });
 });

@@ -16,7 +16,7 @@ export function openDatabase(address: DatabaseAddress): Database {
   const adapter = new PrismaPg({
     ...address,
     application_name: 'billing_app',
-    max: 2, // orders are stored one batch after the other; the second is for pruning
+    max: 2, // orders are stored one batch after the other; the second is for pruning, and for what is asked
     connectionTimeoutMillis: 2000,
     query_timeout: 10_000,
     statement_timeout: 10_000, // the server's side of the same, so that it does not go on for nobody

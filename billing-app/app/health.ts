@@ -2,6 +2,9 @@ import { Health } from '@crud-master/plumbing/health';
 import type { Activity } from './activity.ts';
 import type { Database } from './database.ts';
 
+/** Milliseconds: less than the live page waits for what billing tells, which is to be that it is the database. */
+const DATABASE_LIMIT = 400;
+
 /** Billing is ready when it consumes and can store. Dead letters that cannot be written wait in the queue. */
 export function billingHealth(activity: Activity, database: Database): Health {
   let checking: Promise<unknown> | undefined; // one at a time, however long a frozen database takes
@@ -14,7 +17,7 @@ export function billingHealth(activity: Activity, database: Database): Health {
   };
   return new Health([
     { name: 'broker', check: () => activity.broker },
-    { name: 'database', check },
+    { name: 'database', check, limit: DATABASE_LIMIT },
     { name: 'dead_letters', optional: true, check: () => (activity.lettersStuck ? 'cannot be written' : undefined) },
   ]);
 }

@@ -7,14 +7,31 @@ import type { Database } from './database.ts';
  * Nothing there changes anything.
  */
 export function billingReport(health: Health, activity: Activity, database: Pick<Database, 'handledMessage'>) {
+  let asked = false;
   return async (path: string): Promise<object | undefined> => {
     if (path === '/state') {
       const { parts } = await health.ready();
       return { parts, in_hand: activity.inHand, parked: activity.parked, newest: activity.newest };
     }
-    const [, encoded] = /^\/orders\/([^/]+)$/.exec(path) ?? [];
-    return encoded === undefined ? undefined : orderState(decodeURIComponent(encoded), activity, database);
+    const messageId = messageIdIn(path);
+    if (messageId === undefined) return undefined;
+    if (asked) return { state: 'unknown' }; // one question at a time: they share two connections with the storing
+    asked = true;
+    return orderState(messageId, activity, database)
+      .catch(() => ({ state: 'unknown' })) // the database is away, and the log says so
+      .finally(() => {
+        asked = false;
+      });
   };
+}
+
+function messageIdIn(path: string): string | undefined {
+  try {
+    const [, encoded] = /^\/orders\/([^/]+)$/.exec(path) ?? [];
+    return encoded === undefined ? undefined : decodeURIComponent(encoded);
+  } catch {
+    return undefined; // no UTF-8
+  }
 }
 
 async function orderState(messageId: string, activity: Activity, database: Pick<Database, 'handledMessage'>): Promise<object> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import { isLocalName } from '@crud-master/plumbing/local-name';
 
 /** Who may see the live page. */
 export type Audience = 'off' | 'local' | 'everybody';
@@ -41,12 +42,6 @@ function isLocal(address: string): boolean {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   const family = isIP(plain);
   return family !== 0 && LOCAL.check(plain, family === 4 ? 'ipv4' : 'ipv6');
-}
-
-/** An address, `localhost`, a name without a dot, or one below `.local` or `.localhost`: nobody can register these. */
-function isLocalName(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/\.$/, '').toLowerCase();
-  return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || !name.includes('.') || /\.(localhost|local|internal|test)$/.test(name);
 }
 
 /** A page of another site asks: by `fetch`, by `EventSource`, in a frame. Where the browser does not say, it is none. */

@@ -29,19 +29,19 @@ const FOLLOWED = 20;
 export class BillingReports {
   readonly #processes: StatusAddress[];
   #following = 0;
-  /** Since when it is known that billing tells of itself. */
-  #everSaid = false;
+  /** The most that have told at a time: so many are expected to. */
+  #most = 0;
 
   constructor(processes: StatusAddress[]) {
     this.#processes = processes;
   }
 
-  /** Of those that answer. `expected`: billing has told before, so that its silence means something. */
-  async look(): Promise<{ reports: BillingReport[]; expected: boolean }> {
+  /** Of those that answer, and how many are expected to: those that are silent may be frozen. */
+  async look(): Promise<{ reports: BillingReport[]; expected: number }> {
     const answers = await Promise.all(this.#processes.map((address) => askProcess<BillingReport>(address, '/state')));
     const reports = answers.filter((report) => report !== undefined);
-    this.#everSaid ||= reports.length > 0;
-    return { reports, expected: this.#everSaid };
+    this.#most = Math.max(this.#most, reports.length);
+    return { reports, expected: this.#most };
   }
 
   /** Undefined where billing does not say, or too many are followed. */
@@ -50,8 +50,11 @@ export class BillingReports {
     this.#following++;
     try {
       const path = `/orders/${encodeURIComponent(messageId)}`;
-      const answers = await Promise.all(this.#processes.map((address) => askProcess<OrderState>(address, path)));
-      return answers.find((answer) => answer && answer.state !== 'waiting') ?? answers.find(Boolean);
+      const answers = await Promise.all(
+        this.#processes.map((address) => askProcess<OrderState | { state: 'unknown' }>(address, path)),
+      );
+      const known = answers.filter((answer) => answer && answer.state !== 'unknown') as OrderState[];
+      return known.find(({ state }) => state !== 'waiting') ?? known[0];
     } finally {
       this.#following--;
     }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@crud-master/plumbing/log';
-import type { Day, History, Recorder } from './history.ts';
+import { type Day, type History, type Recorder, SLICE } from './history.ts';
 import type { Siblings } from './siblings.ts';
 import type { LiveState, Sampler } from './state.ts';
 
@@ -10,6 +11,8 @@ const PERIOD = 1000;
 const UNWATCHED = 10;
 /** Bytes that may wait for a slow viewer before it misses a look. */
 const BACKLOG = 65_536;
+/** Milliseconds that a stop waits for the history: its disk may hang. */
+const FAREWELL = 1000;
 /** Viewers at a time. */
 export const MOST_VIEWERS = 1000;
 
@@ -59,9 +62,9 @@ export class Feed {
     return this.#looking;
   }
 
-  history = (): Promise<History> => this.#siblings.history(this.#recorder.history());
+  history = shared(PERIOD, (): Promise<History> => this.#siblings.history(this.#recorder.history()));
 
-  day = (): Promise<Day> => this.#siblings.day(this.#recorder.day());
+  day = shared(SLICE * 1000, (): Promise<Day> => this.#siblings.day(this.#recorder.day()));
 
   /** Keeps this answer open until the viewer goes or the feed ends. */
   join(res: ServerResponse): void {
@@ -77,10 +80,16 @@ export class Feed {
     );
   }
 
-  async close(): Promise<void> {
+  /** Ends the streams. */
+  end(): void {
     clearInterval(this.#timer);
     for (const viewer of this.#viewers.keys()) viewer.end();
-    await this.#recorder.close();
+  }
+
+  /** Waits a moment for what is being written. */
+  async close(): Promise<void> {
+    this.end();
+    await Promise.race([this.#recorder.close(), sleep(FAREWELL, undefined, { ref: false })]);
   }
 
   #tick(): void {
@@ -102,6 +111,16 @@ export class Feed {
     const text = event('state', JSON.stringify(state));
     for (const [viewer, isGreeted] of this.#viewers) if (isGreeted && viewer.writableLength < BACKLOG) viewer.write(text);
   }
+}
+
+/** That work, done once for all who ask within so many milliseconds. */
+function shared<T>(milliseconds: number, work: () => Promise<T>): () => Promise<T> {
+  let last: { at: number; result: Promise<T> } | undefined;
+  return () => {
+    const now = performance.now();
+    if (!last || now - last.at >= milliseconds) last = { at: now, result: work() };
+    return last.result;
+  };
 }
 
 const event = (name: string, data: string) => `event: ${name}\ndata: ${data}\n\n`;

@@ -8,10 +8,10 @@ export const SLICE = 10;
 /** Slices of a day. */
 export const SLICES = 8640;
 
-/** The last fifteen minutes by the second, the oldest first; null where nobody looked. */
+/** The last fifteen minutes by the second, the oldest first; null where nobody looked, or no process was there. */
 export interface History {
-  films: number[];
-  orders: number[];
+  films: (number | null)[];
+  orders: (number | null)[];
   depth: (number | null)[];
   /** The last of these seconds, since 1970. */
   second: number;
@@ -46,6 +46,9 @@ export class Recorder {
     depth: new Float64Array(SLICES),
   };
   #recorded: number;
+  /** The first second that this process has seen, and which before it are known from the file, in a ring. */
+  #began: number;
+  readonly #restored = new Float64Array(SECONDS);
   #lines = 0;
   #writing: Promise<void>;
   #failed = false;
@@ -54,7 +57,8 @@ export class Recorder {
     this.#traffic = traffic;
     this.#file = file;
     this.#log = log;
-    this.#recorded = sliceBefore(traffic.lastSecond() + 1);
+    this.#began = traffic.lastSecond() + 1;
+    this.#recorded = sliceBefore(this.#began);
     this.#writing = file === undefined ? Promise.resolve() : this.#attempt(() => this.#load(file));
   }
 
@@ -64,14 +68,16 @@ export class Recorder {
     if (depth !== null || this.#depthAt(second) === null) this.#noteDepth(second, depth);
     const slice = sliceBefore(second + 1);
     if (slice > this.#recorded) this.#record(slice);
+    else if (slice < this.#recorded - 1) [this.#recorded, this.#began] = [slice, second]; // the clock was set back
   }
 
   history(): History {
     const second = this.#traffic.lastSecond();
+    const seconds = Array.from({ length: SECONDS }, (_, i) => second - SECONDS + 1 + i);
     return {
-      films: this.#traffic.history('films', SECONDS),
-      orders: this.#traffic.history('orders', SECONDS),
-      depth: Array.from({ length: SECONDS }, (_, i) => this.#depthAt(second - SECONDS + 1 + i)),
+      films: seconds.map((each) => this.#countAt('films', each)),
+      orders: seconds.map((each) => this.#countAt('orders', each)),
+      depth: seconds.map((each) => this.#depthAt(each)),
       second,
     };
   }
@@ -87,9 +93,17 @@ export class Recorder {
     return { films: values('films'), orders: values('orders'), depth: values('depth'), second: last * SLICE + SLICE - 1 };
   }
 
-  /** Resolves when all is written. */
+  /** Writes what has been of the slice that is not over, and resolves when all is written. The next process adds the rest. */
   close(): Promise<void> {
+    const unfinished = this.#recorded + 1;
+    if (unfinished * SLICE <= this.#traffic.lastSecond()) this.#record(unfinished);
     return this.#writing;
+  }
+
+  #countAt(flow: 'films' | 'orders', second: number): number | null {
+    const isKnown =
+      second <= this.#traffic.lastSecond() && (second >= this.#began || this.#restored[second % SECONDS] === second);
+    return isKnown ? this.#traffic.at(flow, second) : null;
   }
 
   #depthAt(second: number): number | null {
@@ -108,13 +122,14 @@ export class Recorder {
   #record(slice: number): void {
     this.#recorded = slice;
     const seconds = Array.from({ length: SLICE }, (_, i) => slice * SLICE + i);
-    const counts = (flow: 'films' | 'orders') => pack(seconds.map((second) => this.#traffic.at(flow, second)));
+    const counts = (flow: 'films' | 'orders') => pack(seconds.map((second) => this.#countAt(flow, second)));
     const line: Line = [slice, counts('films'), counts('orders'), pack(seconds.map((second) => this.#depthAt(second)))];
     this.#keep(line);
     const file = this.#file;
     if (file === undefined) return;
     this.#writing = this.#writing.then(() =>
       this.#attempt(async () => {
+        await mkdir(dirname(file), { recursive: true });
         await appendFile(file, `${JSON.stringify(line)}\n`);
         if (++this.#lines > 2 * SLICES) await this.#shorten(file);
       }),
@@ -125,8 +140,8 @@ export class Recorder {
     const { slices, ...columns } = this.#day;
     const place = slice % SLICES;
     slices[place] = slice;
-    columns.films[place] = sum(films) / SLICE;
-    columns.orders[place] = sum(orders) / SLICE;
+    columns.films[place] = rate(films);
+    columns.orders[place] = rate(orders);
     columns.depth[place] = most(depth) ?? Number.NaN;
   }
 
@@ -141,8 +156,8 @@ export class Recorder {
     const now = this.#traffic.lastSecond();
     for (const line of lines) {
       const age = sliceBefore(now + 1) - line[0];
-      if (age < 0 || age >= SLICES) continue;
-      if (!this.#knows(line[0])) this.#keep(line);
+      if (age < -1 || age >= SLICES) continue; // -1: the slice that is not over
+      this.#keep(line);
       if (age < SECONDS / SLICE) this.#restore(line, now);
     }
     this.#lines = lines.length;
@@ -154,8 +169,12 @@ export class Recorder {
     for (let i = 0; i < SLICE; i++) {
       const second = slice * SLICE + i;
       if (second <= now - SECONDS || second > now) continue;
-      this.#traffic.restore('films', second, itemOf(films, i) ?? 0);
-      this.#traffic.restore('orders', second, itemOf(orders, i) ?? 0);
+      const counts = [itemOf(films, i), itemOf(orders, i)];
+      if (counts.includes(null)) continue;
+      if (this.#restored[second % SECONDS] === second) continue; // of two processes that had this file
+      this.#restored[second % SECONDS] = second;
+      this.#traffic.restore('films', second, counts[0]!);
+      this.#traffic.restore('orders', second, counts[1]!);
       this.#noteDepth(second, itemOf(depth, i));
     }
   }
@@ -187,7 +206,11 @@ const sliceBefore = (second: number) => Math.floor(second / SLICE) - 1;
 const pack = (values: (number | null)[]): Column => (values.every((value) => value === values[0]) ? values[0]! : values);
 const itemOf = (column: Column, i: number): number | null => (Array.isArray(column) ? column[i]! : column);
 const valuesOf = (column: Column) => Array.from({ length: SLICE }, (_, i) => itemOf(column, i)).filter((value) => value !== null);
-const sum = (column: Column) => valuesOf(column).reduce((total, value) => total + value, 0);
+/** A second, on the average of the slice; NaN where nothing is known. */
+const rate = (column: Column) => {
+  const values = valuesOf(column);
+  return values.length === 0 ? Number.NaN : values.reduce((total, value) => total + value, 0) / SLICE;
+};
 const most = (column: Column) => (valuesOf(column).length > 0 ? Math.max(...valuesOf(column)) : null);
 
 function lineOf(text: string): Line[] {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
+import { checkoutMark, MARK_FIELD } from '@crud-master/plumbing/checkout-mark';
 
 /** Where a process tells of itself (plumbing/status-server.ts). */
 export interface StatusAddress {
@@ -18,7 +19,8 @@ export async function askProcess<T>({ host, port }: StatusAddress, path: string)
     const request = get({ host, port, path, agent: false, signal }).on('error', () => {}); // `once` reports what fails before the answer, `json` what fails in it
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
     const body = await json(answer);
-    return answer.statusCode === 200 ? (body as T) : undefined;
+    const isOurs = answer.headers[MARK_FIELD] === checkoutMark;
+    return isOurs && answer.statusCode === 200 ? (body as T) : undefined;
   } catch {
     return undefined;
   }

@@ -105,6 +105,7 @@ export function livePage({ feed, billing }: Pick<Live, 'feed' | 'billing'>, audi
   json('/live/day', () => feed.day());
   json('/live/orders/:messageId', async (ctx) => {
     const state = await billing.follow(ctx.params.messageId!);
+    if (state?.state === 'parked' && audience !== 'local') return { state: state.state, kind: state.kind };
     if (state) return state;
     throw problem(503, { detail: 'Billing does not say now what became of it. Ask again.', headers: { 'Retry-After': '1' } });
   });

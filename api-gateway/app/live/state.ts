@@ -108,7 +108,7 @@ export class Sampler {
   #orderParts(health: PartState, queue: Asked, said: Said): Pick<LiveState['parts'], 'broker' | 'billing' | 'orders_db'> {
     const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
     const billing = this.#seen('billing', billingReason(health, queue, said));
-    return { broker, billing, ...(said.expected && { orders_db: this.#seen('orders_db', databaseReason(said.reports)) }) };
+    return { broker, billing, ...(said.expected > 0 && { orders_db: this.#seen('orders_db', databaseReason(said.reports)) }) };
   }
 
   #parked(reports: BillingReport[]): LiveState['parked'] {
@@ -152,7 +152,9 @@ function billingReason(broker: PartState, queue: Asked, { reports, expected }: S
   }
   if (queue.consumers === 0)
     return reports.length > 0 ? `runs, but does not consume: the broker ${reason ?? 'lost it'}` : STOPPED;
-  return expected && reports.length === 0 ? 'does not answer' : undefined; // frozen: the broker has not noticed yet
+  const silent = expected - reports.length; // frozen: the broker has not noticed yet
+  if (silent > 0) return expected === 1 ? 'does not answer' : `does not answer with ${silent} of its ${expected} processes`;
+  return undefined;
 }
 
 const STOPPED = 'nobody consumes: billing_app is stopped';
@@ -174,5 +176,8 @@ function within(count: Promise<QueueCount>): Promise<Asked> {
   const late = new Promise<Asked>((resolve) => {
     clock = setTimeout(resolve, PATIENCE, 'does not answer');
   });
-  return Promise.race([count.catch((): Asked => 'has no queue of orders'), late]).finally(() => clearTimeout(clock));
+  return Promise.race([
+    count.catch(({ code }: { code?: number }): Asked => (code === 404 ? 'has no queue of orders' : 'does not answer')),
+    late,
+  ]).finally(() => clearTimeout(clock));
 }

@@ -78,8 +78,8 @@ export class Traffic {
   #second: number;
   readonly #now: () => number;
 
-  /** `now` gives seconds that never go back; by default those since 1970, so that processes agree. */
-  constructor(now: () => number = () => (performance.timeOrigin + performance.now()) / 1000) {
+  /** `now` gives seconds since 1970, so that processes agree. It may jump: computers sleep, and their clocks are set. */
+  constructor(now: () => number = () => Date.now() / 1000) {
     this.#now = now;
     this.#second = this.#advance();
   }
