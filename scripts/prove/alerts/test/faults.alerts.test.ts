@@ -77,7 +77,7 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
   });
   afterAll(() => Promise.all(stacks.map((stack) => stack.end())));
 
-  describe.concurrent('of the queue', () => {
+  describe.concurrent('of the queue and of the gateway', () => {
     let stack: WatchedStack;
     beforeAll(async () => {
       stack = await watch('queue');
@@ -107,6 +107,11 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
         clients: () => post(stack, 1),
       }),
     );
+
+    test('The gateway is killed, and then ends again and again', { concurrent: false }, async () => {
+      await expectAlerts(stack, ['GatewayDown'], { begin: () => stack.kill('api-gateway') });
+      await crashUntil(stack, 'api-gateway', 'api_gateway', 'GatewayCrashes');
+    });
   });
 
   describe.concurrent('of the broker', () => {
@@ -188,11 +193,6 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
         clients: () => stack.gateway.searchFilms(),
       }),
     );
-
-    test('The gateway is killed, and then ends again and again', { concurrent: false }, async () => {
-      await expectAlerts(stack, ['GatewayDown'], { begin: () => stack.kill('api-gateway') });
-      await crashUntil(stack, 'api-gateway', 'api_gateway', 'GatewayCrashes');
-    });
   });
 
   test('The broker is out of memory', () => {
