@@ -1,11 +1,12 @@
 import type { Watch } from './access-log.ts';
 import { Exposition, Histogram, type Labels } from './exposition.ts';
 import type { Health } from './health.ts';
+import { KNOWN_METHODS } from './known-methods.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 import type { Spans } from './spans.ts';
 
 /** Seconds: from what a film takes at least to what a client waits at most. */
-export const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What a service counts. */
 export class Metrics {
@@ -61,10 +62,8 @@ export class Metrics {
   }
 }
 
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']);
-
-/** The requests of a service by route, method and status, for its access log to tell of. */
-export function requestMetrics(metrics: Metrics, routeOf: (target: string) => string): Watch {
+/** The requests of a service by route, method and status, for its access log to tell of. `end` gives the route. */
+export function requestMetrics(metrics: Metrics): { begin(): void; end(...told: Parameters<Watch['end']>): string } {
   let inFlight = 0;
   metrics.gauge('http_server_requests_in_flight', 'Requests whose answer is not out yet', (set) => set(inFlight));
   const durations = metrics.histogram(
@@ -77,8 +76,10 @@ export function requestMetrics(metrics: Metrics, routeOf: (target: string) => st
     },
     end({ req }, status, milliseconds) {
       inFlight--;
-      const method = METHODS.has(req.method!) ? req.method! : 'other';
-      durations.observe(milliseconds / 1000, { method, route: routeOf(req.url!), status });
+      const method = KNOWN_METHODS.has(req.method!) ? req.method! : 'other';
+      const route = apiRoute(req.url!);
+      durations.observe(milliseconds / 1000, { method, route, status });
+      return route;
     },
   };
 }

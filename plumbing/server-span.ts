@@ -1,9 +1,7 @@
 import type { Context } from 'koa';
+import { KNOWN_METHODS } from './known-methods.ts';
 import { problemOf } from './problem.ts';
 import type { Span } from './spans.ts';
-
-/** Others are `_OTHER`, as anybody may invent one. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'QUERY', 'TRACE', 'CONNECT']);
 
 /**
  * Ends the span of a request when its answer is out, or its client gone, and says what it was
@@ -12,7 +10,7 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PAT
 export function traceAnswer(span: Span, ctx: Context, routeOf: (ctx: Context) => string | undefined): void {
   const { req, res } = ctx;
   res.on('close', () => {
-    const method = METHODS.has(req.method!) ? req.method! : '_OTHER';
+    const method = KNOWN_METHODS.has(req.method!) ? req.method! : '_OTHER';
     const route = routeOf(ctx);
     const [path, query] = req.url!.split(/\?(.*)/s, 2);
     const status = res.headersSent ? res.statusCode : undefined;

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
 import { type Finding, Health } from '@crud-master/plumbing/health';
+import { getAlone } from './own-connection.ts';
 import type { Publisher } from './publisher.ts';
 
 const REASONS: Record<NonNullable<Publisher['obstacle']>, string> = {
@@ -19,16 +17,16 @@ export const gatewayHealth = (inventoryOrigin: string, publisher: Pick<Publisher
     { name: 'broker', optional: true, check: () => publisher.obstacle && REASONS[publisher.obstacle] },
   ]);
 
-/**
- * Inventory's own answer goes on: that its database is away is the reason then. On a connection of its own, and not through the
- * films' pool: a second kind of request there makes each film some per cent dearer.
- */
+/** Inventory's own answer goes on: that its database is away is the reason then. */
 async function checkInventory(url: URL, signal: AbortSignal): Promise<Finding> {
-  const request = get(url, { agent: false, signal }).on('error', () => {}); // `once` reports what fails before the answer, `text` what fails in it
-  const [answer] = (await once(request, 'response')) as [IncomingMessage];
-  const report = await text(answer);
+  const { answer, body } = await getAlone({
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port,
+    path: url.pathname,
+    signal,
+  });
   if (answer.statusCode === 200) return undefined;
-  const { parts } = JSON.parse(report) as { parts: Record<string, { reason?: string }> };
+  const { parts } = JSON.parse(body) as { parts: Record<string, { reason?: string }> };
   const reasons = Object.entries(parts).flatMap(([name, { reason }]) => (reason ? [`its ${name} ${reason}`] : []));
   return reasons.join('; ') || 'is not ready';
 }

@@ -1,6 +1,6 @@
 import type { Watch } from '@crud-master/plumbing/access-log';
 import type { Health } from '@crud-master/plumbing/health';
-import { apiRoute, Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
+import { Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
 import { problemOf } from '@crud-master/plumbing/problem';
 import type { Spans } from '@crud-master/plumbing/spans';
 import type { Obstacle } from './broker.ts';
@@ -71,7 +71,7 @@ function addQueues(metrics: Metrics, look: () => Promise<LiveState>): void {
 
 /** Films and orders by what was asked for, whatever the answer. */
 function watchRequests(metrics: Metrics, traffic: Traffic): Watch {
-  const requests = requestMetrics(metrics, apiRoute);
+  const requests = requestMetrics(metrics);
   const waits = metrics.histogram(
     'gateway_inventory_wait_seconds',
     'From a film request written to inventory until its answer is whole',
@@ -80,9 +80,8 @@ function watchRequests(metrics: Metrics, traffic: Traffic): Watch {
   return {
     begin: requests.begin,
     end(ctx, status, milliseconds) {
-      requests.end(ctx, status, milliseconds);
-      const { req, res, state } = ctx;
-      const route = apiRoute(req.url!);
+      const route = requests.end(ctx, status, milliseconds);
+      const { res, state } = ctx;
       if (route === 'other') return;
       const isOrder = route.startsWith('/api/billing');
       traffic.note(isOrder ? 'orders' : 'films', milliseconds, status < 400 ? undefined : (problemOf(res) ?? String(status)));

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
 import { anyFreePort, freePort } from '../../scripts/run/servers/ports.ts';
@@ -198,6 +198,7 @@ describe('Two processes of a gateway', () => {
     const processes = own.map((port, n) =>
       startService('api-gateway', { ...env, ...ports, API_GATEWAY_PORT: String(port), NODE_APP_INSTANCE: String(n) }),
     );
+    onTestFinished(() => processes.forEach((process) => void process.kill('SIGKILL')));
     const state = async (n: number) =>
       (await (await fetch(`http://127.0.0.1:${own[n]}/live/state`)).json()) as { refusals: object; instance: object };
     for (const port of own) {

@@ -1,6 +1,6 @@
 import type { Watch } from '@crud-master/plumbing/access-log';
 import type { Health } from '@crud-master/plumbing/health';
-import { apiRoute, Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
+import { Metrics, requestMetrics } from '@crud-master/plumbing/metrics';
 import type { Spans } from '@crud-master/plumbing/spans';
 import type { Database } from './database.ts';
 
@@ -16,5 +16,5 @@ export function inventoryMetrics(
     set(idle, { state: 'idle' });
   });
   metrics.gauge('inventory_database_waiting', 'Queries that wait for a connection', (set) => set(database.usage().waiting));
-  return { metrics, watch: requestMetrics(metrics, apiRoute) };
+  return { metrics, watch: requestMetrics(metrics) };
 }

@@ -1,5 +1,6 @@
 import type { PartState } from '@crud-master/plumbing/health';
-import { askProcess, type StatusAddress } from './json-request.ts';
+import type { StatusAddress } from '@crud-master/plumbing/status-server';
+import { askProcess } from './processes.ts';
 
 /** What a process of billing says of itself (billing-app/app/report.ts). */
 export interface BillingReport {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
+import type { StatusAddress } from '@crud-master/plumbing/status-server';
 import type { BrokerLink } from '../broker.ts';
 import type { Config } from '../config.ts';
 import { BillingReports } from './billing-reports.ts';
 import { Feed } from './feed.ts';
 import { Recorder } from './history.ts';
-import { processesFrom, type StatusAddress } from './json-request.ts';
+import { processesFrom } from './processes.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { Siblings } from './siblings.ts';
 import { Sampler } from './state.ts';

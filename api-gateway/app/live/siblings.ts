@@ -1,5 +1,6 @@
+import type { StatusAddress } from '@crud-master/plumbing/status-server';
 import { type Day, type History, sumDays, sumHistories } from './history.ts';
-import { askProcess, type StatusAddress } from './json-request.ts';
+import { askProcess } from './processes.ts';
 import type { Portion } from './traffic.ts';
 
 /** The other processes of this gateway, on this computer: each counts what it answers itself. */

@@ -1,4 +1,5 @@
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
 import { hasListener } from './listeners.ts';
 
 /** `wanted` when nothing listens there nor on the `count - 1` ports after it, else the next such port above it. */
@@ -10,13 +11,20 @@ export async function freePort(wanted: number, count = 1): Promise<number> {
   return wanted > 20_000 ? freePort(20_000, count) : anyFreePort();
 }
 
-/** A port that the operating system picks. */
+/** Whoever asked for these may not listen yet. */
+const given = new Set<number>();
+
+/**
+ * A port on which nothing listens, picked at random, and not one that the operating system would pick: it gives those to outgoing
+ * connections (on Linux from 32768 on), which would have it before, or between two starts of, whoever is to listen there.
+ */
 export async function anyFreePort(): Promise<number> {
-  const server = await listen(0, '127.0.0.1');
-  if (typeof server === 'string') throw new Error('No port of 127.0.0.1 is free.');
-  const { port } = server.address() as AddressInfo;
-  await close(server);
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 20_000);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
 }
 
 /**

@@ -26,7 +26,13 @@ interface EnvLine {
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const vagrantfile = read('Vagrantfile');
-const machines: Record<string, Machine> = parseYaml(/<<~TABLE\)\n([\s\S]*?)\nTABLE\n/.exec(vagrantfile)![1]!);
+const { 'every machine': every, ...table } = parseYaml(/<<~TABLE\)\n([\s\S]*?)\nTABLE\n/.exec(vagrantfile)![1]!) as Record<
+  string,
+  Machine
+>;
+const machines = Object.fromEntries(
+  Object.entries(table).map(([name, machine]) => [name, { ...machine, keys: [...machine.keys, ...every!.keys] }]),
+);
 const env = parse(read('.env'));
 const scripts = readdirSync(join(root, 'scripts/run/machines')).filter((file) => file.endsWith('.sh'));
 const installed = (command: string) => spawnSync(command, ['--version']).status === 0;
