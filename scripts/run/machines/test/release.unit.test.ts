@@ -21,15 +21,13 @@ const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const script = read('scripts/run/machines/release.sh');
 const entries: Record<string, Entry> = JSON.parse(read('package-lock.json')).packages;
-const table: Record<string, { scripts: string[] }> = parseYaml(/<<~TABLE\)\n([\s\S]*?)\nTABLE\n/.exec(read('Vagrantfile'))![1]!);
+const table: Record<string, { scripts?: string[] }> = parseYaml(/<<~TABLE\)\n([\s\S]*?)\nTABLE\n/.exec(read('Vagrantfile'))![1]!);
 
 /** For each machine, the arguments of its `release`: the service, and what else is copied. */
-const releases = Object.values(table).map(({ scripts }) =>
-  scripts
-    .find((line) => line.startsWith('release '))!
-    .split(' ')
-    .slice(1),
-);
+const releases = Object.values(table)
+  .flatMap(({ scripts = [] }) => scripts)
+  .filter((line) => line.startsWith('release '))
+  .map((line) => line.split(' ').slice(1));
 const workspaces: string[] = JSON.parse(read('package.json')).workspaces;
 const manifest = (workspace: string) => JSON.parse(read(`${workspace}/package.json`));
 const nameOf = (workspace: string): string => manifest(workspace).name;
