@@ -15,6 +15,13 @@ export interface Plan {
 export const planFor = ({ quick }: { quick: boolean }, starts = 5): Plan =>
   quick ? { starts: 2, warmUp: 0.5, seconds: 0.5 } : { starts, warmUp: 2, seconds: 2 };
 
+/** Requests a second that any of the gateways can answer, so that all of them do the same work in the same time. */
+export const FILMS_PER_SECOND = 5000;
+export const ORDERS_PER_SECOND = 4000;
+
+/** Of works at such a rate: they compare processor time, and need more of it for the same certainty. */
+export const PACED: Plan = { starts: 5, warmUp: 8, seconds: 4 };
+
 export interface Measured {
   name: string;
   role: Role;

@@ -6,6 +6,8 @@ interface Work {
   port: number;
   /** When to stop, on the clock of `performance.now()`. A request under way is still waited for. */
   until: number;
+  /** Milliseconds until the next request is due; it is not sent before. */
+  wait(): number;
   nextRequest(): Buffer;
   answered(status: number, milliseconds: number): void;
   /** The connection broke while an answer was due. */
@@ -23,7 +25,7 @@ export async function keepBusy(work: Work): Promise<void> {
   }
 }
 
-function useConnection({ port, until, nextRequest, answered }: Work): Promise<'whole' | 'broken'> {
+function useConnection({ port, until, wait, nextRequest, answered }: Work): Promise<'whole' | 'broken'> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     const reader = answerReader();
@@ -34,6 +36,8 @@ function useConnection({ port, until, nextRequest, answered }: Work): Promise<'w
     };
     const send = () => {
       if (performance.now() >= until) return finish('whole');
+      const early = wait();
+      if (early > 0) return void setTimeout(send, Math.ceil(early));
       started = performance.now();
       socket.write(nextRequest());
     };

@@ -13,13 +13,15 @@ export interface Server {
 }
 
 /** Keeps a process busy for so many seconds. */
-export type Drive = (seconds: number) => Promise<LoadResult>;
+export type Drive = (seconds: number, isWarmUp: boolean) => Promise<LoadResult>;
 
-interface Work {
+export interface Work {
   plan: Plan;
   /** The bytes of the n-th request. */
   request: (n: number) => Buffer;
   isReady: (port: number) => Promise<boolean>;
+  /** Requests a second at most, for those whose processor time is compared: who is slower would wake sleeping peers more often. */
+  rate?: number | undefined;
   /** Done after the turn, outside of what is measured. */
   afterwards?: () => Promise<void>;
   /** Processes, by name, that take part in every request. */
@@ -28,7 +30,7 @@ interface Work {
 
 /** A contender that answers requests: started on a free port, warmed up, measured, and ended. */
 export function overHttp({ name, role, start }: Server, work: Work): Contender {
-  const { plan, request, isReady, afterwards, alongside } = work;
+  const { plan, request, isReady, rate, afterwards, alongside } = work;
   return {
     name,
     role,
@@ -37,7 +39,8 @@ export function overHttp({ name, role, start }: Server, work: Work): Contender {
       const running = start(String(port));
       try {
         await untilReady(name, running, () => isReady(port));
-        const drive = (seconds: number) => load({ port, request, connections: CONNECTIONS, seconds });
+        const drive = (seconds: number, isWarmUp: boolean) =>
+          load({ port, request, connections: CONNECTIONS, seconds, rate: isWarmUp ? undefined : rate });
         return await loadTurn([running.pid], drive, plan, alongside);
       } finally {
         await running.stop();
@@ -54,10 +57,10 @@ export async function loadTurn(
   { warmUp, seconds }: Plan,
   alongside: Record<string, number> = {},
 ): Promise<Turn> {
-  await drive(warmUp);
+  await drive(warmUp, true);
   const parts = [ours, ...Object.values(alongside).map((pid) => [pid])];
   const before = parts.map(cpuTimesOf);
-  const { requests, failed, perSecond, p50, p99 } = await drive(seconds);
+  const { requests, failed, perSecond, p50, p99 } = await drive(seconds, false);
   const [{ user, system }, ...others] = parts.map(cpuTimesOf).map((after, i) => ({
     user: ((after.user - before[i]!.user) / requests) * 1e6,
     system: ((after.system - before[i]!.system) / requests) * 1e6,

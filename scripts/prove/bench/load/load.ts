@@ -7,6 +7,8 @@ interface Load {
   request: (n: number) => Buffer;
   connections: number;
   seconds: number;
+  /** Requests a second at most. Undefined: as many as are answered. */
+  rate?: number | undefined;
 }
 
 export interface LoadResult {
@@ -23,13 +25,14 @@ export interface LoadResult {
  * Keeps one request under way on each of the connections, for so many seconds.
  * It works on bytes: it shares the computer with what it measures, and so should itself take as little of it as possible.
  */
-export async function load({ port, request, connections, seconds }: Load): Promise<LoadResult> {
+export async function load({ port, request, connections, seconds, rate = Number.POSITIVE_INFINITY }: Load): Promise<LoadResult> {
   const latencies: number[] = [];
   let [sent, failed] = [0, 0];
   const began = performance.now();
   const work = {
     port,
     until: began + seconds * 1000,
+    wait: () => began + (sent / rate) * 1000 - performance.now(),
     nextRequest: () => request(sent++),
     answered(status: number, milliseconds: number) {
       latencies.push(milliseconds);

@@ -9,7 +9,7 @@ import type { Bench, Question, Result, Target } from '../question.ts';
 import { named, ratio } from '../report/figures.ts';
 import { comparison, cpuPanel, throughputPanel } from '../report/tables.ts';
 import { ratioTarget, STARTS, steadinessTarget } from '../report/targets.ts';
-import { CONNECTIONS, type Measured, measure, planFor } from '../rounds.ts';
+import { CONNECTIONS, FILMS_PER_SECOND, type Measured, measure, PACED, type Plan, planFor } from '../rounds.ts';
 
 const OURS = 'this gateway';
 const KOA_UNDICI = 'Koa + undici by hand';
@@ -22,12 +22,18 @@ export const gateway: Question = {
   works: [
     {
       name: 'film',
-      measure: (bench, products) =>
-        measureServers(bench, (upstream) => products.map((product) => ours(product.name, product, upstream))),
+      measure: (bench, products) => measureServers(bench, planFor(bench, STARTS), revisions(products)),
+    },
+    {
+      name: `film, ${FILMS_PER_SECOND} a second`,
+      measure: (bench, products) => measureServers(bench, PACED, revisions(products), FILMS_PER_SECOND),
     },
   ],
   async ask(bench: Bench): Promise<Result> {
-    const measured = await measureServers(bench, (upstream) => [ours(OURS, bench.ours, upstream), ...peers(upstream)]);
+    const measured = await measureServers(bench, planFor(bench, STARTS), (upstream) => [
+      ours(OURS, bench.ours, upstream),
+      ...peers(upstream),
+    ]);
     return {
       title: 'A film through the gateway',
       method: `GET of one film on ${CONNECTIONS} connections that stay open. Behind every gateway stands the same small Node server, which answers a fixed film, so that the gateways are what is measured.${hasNginx() ? '' : ' nginx, the limit of the machine, is not installed here.'}`,
@@ -43,6 +49,9 @@ const ours = (name: string, product: Product, upstreamPort: number): Server => (
   role: 'ours',
   start: (port) => startService(product, 'api-gateway', { API_GATEWAY_PORT: port, INVENTORY_PORT: String(upstreamPort) }),
 });
+
+const revisions = (products: Product[]) => (upstreamPort: number) =>
+  products.map((product) => ours(product.name, product, upstreamPort));
 
 function peers(upstreamPort: number): Server[] {
   const UPSTREAM = `http://127.0.0.1:${upstreamPort}`;
@@ -64,15 +73,19 @@ function peers(upstreamPort: number): Server[] {
 }
 
 /** Measures gateways before the same small server. */
-async function measureServers(bench: Bench, servers: (upstreamPort: number) => Server[]): Promise<Measured[]> {
+async function measureServers(
+  bench: Bench,
+  plan: Plan,
+  servers: (upstreamPort: number) => Server[],
+  rate?: number,
+): Promise<Measured[]> {
   const isReady = (port: number) => answers(`http://127.0.0.1:${port}/api/movies/1`);
   const film = httpRequest('GET', '/api/movies/1');
-  const plan = planFor(bench, STARTS);
   const port = await anyFreePort();
   const upstream = startPeer('upstream', { PORT: String(port) });
   try {
     await untilReady('The upstream', upstream, () => isReady(port));
-    const contenders = servers(port).map((server) => overHttp(server, { plan, isReady, request: () => film }));
+    const contenders = servers(port).map((server) => overHttp(server, { plan, isReady, request: () => film, rate }));
     return await measure(contenders, plan.starts, bench.say);
   } finally {
     await upstream.stop();

@@ -4,7 +4,7 @@ import { median } from '../../statistics.ts';
 import type { Contender, Role } from '../contender.ts';
 import { ORDER, purge } from '../load/broker.ts';
 import { httpRequest } from '../load/load.ts';
-import { overHttp, type Server } from '../load/load-turn.ts';
+import { overHttp, type Server, type Work } from '../load/load-turn.ts';
 import { rawChannel } from '../load/raw-channel.ts';
 import { startPeer, startService } from '../processes.ts';
 import type { Product } from '../product.ts';
@@ -12,7 +12,7 @@ import type { Bench, Question, Result, Table, Target } from '../question.ts';
 import { figure, named, ratio } from '../report/figures.ts';
 import { comparison, cpuPanel, throughputPanel } from '../report/tables.ts';
 import { amountTarget, ratioTarget, STARTS, steadinessTarget } from '../report/targets.ts';
-import { CONNECTIONS, type Measured, measure, type Plan, planFor } from '../rounds.ts';
+import { CONNECTIONS, type Measured, measure, ORDERS_PER_SECOND, PACED, type Plan, planFor } from '../rounds.ts';
 
 const OURS = 'this gateway';
 const RASCAL = 'Koa + Rascal, default pool';
@@ -25,11 +25,12 @@ export const orders: Question = {
     {
       name: 'order',
       unit: 'order',
-      measure(bench, products) {
-        const plan = planFor(bench, STARTS);
-        const contenders = products.map((product) => overBroker(ours(product.name, product), product, plan));
-        return measure(contenders, plan.starts, bench.say);
-      },
+      measure: (bench, products) => measureRevisions(bench, planFor(bench, STARTS), products),
+    },
+    {
+      name: `order, ${ORDERS_PER_SECOND} a second`,
+      unit: 'order',
+      measure: (bench, products) => measureRevisions(bench, PACED, products, { rate: ORDERS_PER_SECOND }),
     },
   ],
   async ask(bench: Bench): Promise<Result> {
@@ -46,6 +47,11 @@ export const orders: Question = {
     };
   },
 };
+
+function measureRevisions(bench: Bench, plan: Plan, products: Product[], pace: Pace = {}): Promise<Measured[]> {
+  const contenders = products.map((product) => overBroker(ours(product.name, product), product, plan, pace));
+  return measure(contenders, plan.starts, bench.say);
+}
 
 const ours = (name: string, product: Product): Server => ({
   name,
@@ -68,18 +74,20 @@ function contenders(product: Product, plan: Plan): Contender[] {
     peer(BY_HAND, 'order-koa-confirm', 'limit'),
   ];
   return [
-    ...servers.map((server) => overBroker(server, product, plan, { broker, load: process.pid })),
+    ...servers.map((server) => overBroker(server, product, plan, { alongside: { broker, load: process.pid } })),
     rawChannel(RAW, product, plan, broker),
   ];
 }
 
-const overBroker = (server: Server, { environment }: Product, plan: Plan, alongside?: Record<string, number>): Contender =>
+type Pace = Pick<Work, 'rate' | 'alongside'>;
+
+const overBroker = (server: Server, { environment }: Product, plan: Plan, pace: Pace): Contender =>
   overHttp(server, {
+    ...pace,
     plan,
     request: () => postOrder,
     isReady: takesOrders,
     afterwards: () => purge(environment),
-    alongside,
   });
 
 const postOrder = httpRequest('POST', '/api/billing', ORDER);
