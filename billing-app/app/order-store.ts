@@ -36,6 +36,7 @@ export async function storeOrders(
   const old = [...first.keys()].filter((id) => !fresh.has(id));
   const hashes = old.length === 0 ? NONE : await run('SELECT', 'handled_messages', () => rememberedHashes(database, old));
   if (hashes.size < old.length) return storeOrders(database, incoming, run); // forgotten (pruned) between the two statements
+  if (old.length > 0) await run('SELECT', 'pg_logical_emit_message', () => reachStandby(database));
   return incoming.map((one) => {
     const original = first.get(one.messageId)!;
     const id = fresh.get(one.messageId);
@@ -92,6 +93,17 @@ async function rememberedHashes(database: Database, messageIds: string[]): Promi
   const rows = await database.$queryRaw<{ message_id: string; hash: string }[]>`
     SELECT message_id, encode(content_hash, 'hex') AS hash FROM handled_messages WHERE message_id = ANY(${messageIds}::text[])`;
   return new Map(rows.map(({ message_id, hash }) => [message_id, hash]));
+}
+
+/**
+ * Waits until the synchronous standby, where there is one, has every commit that was visible before. After a crash PostgreSQL also
+ * shows rows whose commit still waited for the standby, and would lose them in a failover: their messages must stay in the queue.
+ * This commit waits as theirs did, and PostgreSQL's log reaches the standby in its order.
+ * The lock (no other has its number here) lets one wait at a time: no timeout ends a session whose commit waits, so that each
+ * attempt would leave one more in the server.
+ */
+async function reachStandby(database: Database): Promise<void> {
+  await database.$executeRaw`SELECT pg_advisory_xact_lock(1), pg_logical_emit_message(true, 'billing', '')`;
 }
 
 /** Rows deleted by one statement, so that pruning never holds up storing. */
