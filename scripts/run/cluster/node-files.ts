@@ -144,9 +144,13 @@ export function prepareNetwork(
   ];
 }
 
-/** Only what never reached a gateway is sent to another one: https://docs.haproxy.org/2.6/configuration.html#retry-on */
+/**
+ * Films go to gateways that can serve them. Orders need no database, and go to any gateway that lives; so do films when no gateway
+ * can serve them: its answer says why. Only what never reached a gateway is sent to another one
+ * (https://docs.haproxy.org/2.6/configuration.html#retry-on).
+ */
 function clientProxy(nodes: Node[], port: number): string {
-  const servers = nodes.map(({ name, address }) => `  server ${name} ${address}:${PORTS.gateway} check`);
+  const servers = nodes.map(({ name, address }) => `  server ${name} ${address}:${PORTS.gateway} check`).join('\n');
   return `global
   maxconn 5000
 defaults
@@ -156,19 +160,25 @@ defaults
   timeout server 35s
   timeout check 500ms
   timeout http-request 15s
-frontend clients
-  bind 127.0.0.1:${port}
-  option forwardfor
-  default_backend gateways
-backend gateways
   balance roundrobin
-  option httpchk GET /readyz
-  http-check expect status 200
   retries 3
   retry-on conn-failure
   option redispatch 1
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-${servers.join('\n')}
+frontend clients
+  bind 127.0.0.1:${port}
+  option forwardfor
+  use_backend live if { path_beg /api/billing }
+  use_backend live if { nbsrv(ready) lt 1 }
+  default_backend ready
+backend ready
+  option httpchk GET /readyz
+  http-check expect status 200
+${servers}
+backend live
+  option httpchk GET /livez
+  http-check expect status 200
+${servers}
 `;
 }
 

@@ -7,6 +7,7 @@ import { databases, migrate } from '../servers/migrations.ts';
 import { type App, listApps, startApp } from '../servers/pm2/apps.ts';
 import { pm2, startDaemon } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
+import { connect, type Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { waitFor } from '../servers/process.ts';
 import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
@@ -19,7 +20,7 @@ import { nodeEnvironment } from './environment.ts';
 import { type Cluster, type Node, PORTS } from './layout.ts';
 import { brokerName, controlEnvironment, MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
 import { thawNode } from './processes.ts';
-import { leaderOf, stateOf } from './state.ts';
+import { accepts, leaderOf, stateOf } from './state.ts';
 import { findTools } from './tools.ts';
 
 const run = promisify(execFile);
@@ -41,6 +42,8 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
   await report.step('Servers', async (detail) => {
     detail('of three nodes');
     await startPrograms(cluster.home, prepareNetwork(cluster, port, { tools, rabbitmq }));
+    // Before a broker starts a port mapper of its own, which would be on one address only.
+    await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, PORTS.epmd));
     const user = unprivileged();
     await Promise.all(nodes.map((node) => startPrograms(node.folder, preparePrograms(cluster, node, { tools, rabbitmq, user }))));
   });
@@ -117,7 +120,14 @@ async function prepareDatabases(cluster: Cluster, leader: Node, environment: Env
       database: own[`${prefix}_NAME`]!,
     })),
   );
+  await grantRewind(server);
   for (const { app } of databases) await migrate(app, own);
+}
+
+/** A former primary compares its files with the new one's over a session there, and PUBLIC may not connect to that database. */
+async function grantRewind(server: Postgres): Promise<void> {
+  const client = await connect(server);
+  await client.query('GRANT CONNECT ON DATABASE postgres TO rewind').finally(() => client.end());
 }
 
 /** `rabbitmqctl` of that node. Gives what it printed. */

@@ -89,7 +89,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
+export function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: PATIENCE });
     const end = (result: boolean) => {
