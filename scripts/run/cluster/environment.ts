@@ -22,6 +22,11 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     LIVE_PAGE_HISTORY: folder,
     MOVIES_DB_HOST: address,
     MOVIES_DB_PORT: primary,
+    MOVIES_DB_READ_HOST: address,
+    MOVIES_DB_READ_PORT: String(PORTS.readers),
+    // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
+    MOVIES_DB_CONNECT_TIMEOUT: '500',
+    MOVIES_DB_QUERY_TIMEOUT: '1000',
     ORDERS_DB_HOST: address,
     ORDERS_DB_PORT: primary,
     RABBITMQ_HOST: brokers.map((one) => one.address).join(','),

@@ -13,6 +13,8 @@ export const PORTS = {
   postgres: 22432,
   /** HAProxy: to the PostgreSQL that takes writes. */
   primary: 22433,
+  /** HAProxy: to those that have every film that was answered as written. */
+  readers: 22434,
   /** The gateway, behind the clients' address. */
   gateway: 22300,
   inventory: 22080,

@@ -40,7 +40,7 @@ export function preparePrograms(
   const [patroni, ...patroniArgs] = [...user.prefix, tools.python, tools.patroni, patroniFile];
   const erlang = brokerEnvironment(cluster, node, rabbitmq);
   return [
-    { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node), cwd: folder, env },
+    { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env },
     { name: 'patroni', script: patroni!, args: patroniArgs, cwd: folder, env: { ...env, ...tools.environment } },
     {
       name: 'haproxy',
@@ -53,7 +53,7 @@ export function preparePrograms(
   ];
 }
 
-function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node): string[] {
+function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node, tools: Tools): string[] {
   const peers = nodes.map((node) => `${node.name}=http://${node.address}:${PORTS.etcdPeers}`).join(',');
   const [clients, peer] = [PORTS.etcd, PORTS.etcdPeers].map((port) => `http://${address}:${port}`);
   return Object.entries({
@@ -68,8 +68,17 @@ function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node): str
     'heartbeat-interval': '250', // milliseconds, as the next
     'election-timeout': '2500',
     'auto-compaction-retention': '1', // hours
+    'enable-v2': String(etcdApi(tools) === 'etcd'),
   }).map(([option, value]) => `--${option}=${value}`);
 }
+
+/**
+ * Before 3.0.3 Patroni writes the leader's key by etcd's API 3 without a look at who has it: a primary that was frozen takes it from
+ * its successor when it goes on, and what was committed meanwhile is lost (seen; https://github.com/patroni/patroni/pull/2689).
+ * By API 2 it asks.
+ */
+const etcdApi = ({ patroniVersion }: Tools): 'etcd' | 'etcd3' =>
+  patroniVersion.localeCompare('3.0.3', 'en', { numeric: true }) < 0 ? 'etcd' : 'etcd3';
 
 /** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
 function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }: Node, tools: Tools): object {
@@ -79,7 +88,7 @@ function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }:
     scope: 'crud-master',
     name,
     restapi: { listen: `${address}:${PORTS.patroni}`, connect_address: `${address}:${PORTS.patroni}` },
-    etcd3: { hosts: nodes.map((node) => `${node.address}:${PORTS.etcd}`) },
+    [etcdApi(tools)]: { hosts: nodes.map((node) => `${node.address}:${PORTS.etcd}`) },
     bootstrap: {
       dcs: {
         ttl: 20,
@@ -182,24 +191,32 @@ ${servers}
 `;
 }
 
-/** To the primary, wherever it is. A session with one that is none any longer is ended at once: https://docs.haproxy.org/2.6/configuration.html#on-marked-down */
+/**
+ * To the primary, wherever it is, and to whom films are read from: the primary and the standby that it waits for, which has applied a
+ * film before that is answered as written (`synchronous_commit`). A session with one that is neither any longer is ended at once
+ * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down).
+ */
 function databaseProxy({ nodes }: Cluster, { address }: Node): string {
-  const servers = nodes.map((node) => `  server ${node.name} ${node.address}:${PORTS.postgres} check port ${PORTS.patroni}`);
+  const servers = nodes
+    .map((node) => `  server ${node.name} ${node.address}:${PORTS.postgres} check port ${PORTS.patroni}`)
+    .join('\n');
+  const proxy = (name: string, port: number, question: string) => `listen ${name}
+  bind ${address}:${port}
+  option httpchk OPTIONS ${question}
+  http-check expect status 200
+${servers}
+`;
   return `global
   maxconn 500
 defaults
   mode tcp
-  timeout connect 1s
+  timeout connect 500ms
   timeout client 1h
   timeout server 1h
-  timeout check 1s
-listen primary
-  bind ${address}:${PORTS.primary}
-  option httpchk OPTIONS /primary
-  http-check expect status 200
+  timeout check 500ms
+  balance leastconn
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-${servers.join('\n')}
-`;
+${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync')}`;
 }
 
 /** As a broker of its own has them (servers/rabbitmq/launch.ts), but for its name, which others have to find. */

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { checkout } from '../checkout.mjs';
 import { databases, migrate } from '../servers/migrations.ts';
 import { type App, listApps, startApp } from '../servers/pm2/apps.ts';
@@ -120,14 +121,20 @@ async function prepareDatabases(cluster: Cluster, leader: Node, environment: Env
       database: own[`${prefix}_NAME`]!,
     })),
   );
-  await grantRewind(server);
+  await settle(server, own.MOVIES_DB_NAME!);
   for (const { app } of databases) await migrate(app, own);
 }
 
-/** A former primary compares its files with the new one's over a session there, and PUBLIC may not connect to that database. */
-async function grantRewind(server: Postgres): Promise<void> {
+async function settle(server: Postgres, movies: string): Promise<void> {
   const client = await connect(server);
-  await client.query('GRANT CONNECT ON DATABASE postgres TO rewind').finally(() => client.end());
+  try {
+    // A former primary compares its files with the new one's over a session there, and PUBLIC may not connect to that database.
+    await client.query('GRANT CONNECT ON DATABASE postgres TO rewind');
+    // A film is answered as written when the standby that films are read from has it, too.
+    await client.query(`ALTER DATABASE ${pg.escapeIdentifier(movies)} SET synchronous_commit = remote_apply`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** `rabbitmqctl` of that node. Gives what it printed. */

@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { checkout } from '../checkout.mjs';
 import { hasApt, unpack } from '../servers/debian-packages.ts';
@@ -11,6 +11,8 @@ export interface Tools {
   haproxy: string;
   python: string;
   patroni: string;
+  /** Patroni's, such as `3.0.2`. */
+  patroniVersion: string;
   /** The folder of `postgres` and its tools. */
   postgres: string;
   environment: Record<string, string>;
@@ -51,11 +53,13 @@ function unpacked(): Tools | undefined {
   const python = first('usr/bin/python3.[0-9]*[0-9]');
   const postgres = first('usr/lib/postgresql/*/bin');
   if (!python || !postgres || ![etcd!, haproxy!, patroni!].every((path) => existsSync(path))) return undefined;
+  const version = join(UNPACKED, 'usr/lib/python3/dist-packages/patroni/version.py');
   const libraries = globSync('{usr/,}lib/*-linux-gnu*', { cwd: UNPACKED }).map((path) => join(UNPACKED, path));
   return {
     etcd: etcd!,
     haproxy: haproxy!,
     patroni: patroni!,
+    patroniVersion: /'([\d.]+)'/.exec(readFileSync(version, 'utf8'))?.[1] ?? '0',
     python,
     postgres,
     environment: {
