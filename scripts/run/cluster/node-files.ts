@@ -239,7 +239,7 @@ function brokerEnvironment(
       `distribution.listener.interface = ${node.address}`,
       'cluster_formation.peer_discovery_backend = classic_config',
       ...nodes.map((one, i) => `cluster_formation.classic_config.nodes.${i + 1} = ${brokerName(one)}`),
-      'cluster_partition_handling = pause_minority',
+      'cluster_partition_handling = autoheal',
       'vm_memory_high_watermark.absolute = 1GB',
       'disk_free_limit.absolute = 200MB',
       'log.file = rabbitmq.log',

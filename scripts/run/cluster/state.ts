@@ -56,7 +56,10 @@ export function redundancy(states: NodeState[]): { sentences: string[]; isWhole:
           : 'Films and orders are stored, and still are when any one node fails.',
   ];
   if (gateways === 0) sentences.push('No gateway serves requests.');
-  const isWhole = states.every((state) => Object.values(state).every(Boolean)) && primary === 1;
+  const isWhole =
+    states.every((state) => Object.values(state).every(Boolean)) &&
+    primary === 1 &&
+    states.some(({ postgres }) => postgres === 'synchronous standby');
   return { sentences, isWhole };
 }
 
