@@ -24,6 +24,8 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     MOVIES_DB_PORT: primary,
     MOVIES_DB_READ_HOST: address,
     MOVIES_DB_READ_PORT: String(PORTS.readers),
+    // A third of the readers and writers of a single stack: there are three of each.
+    MOVIES_DB_CONNECTIONS: '4',
     // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
     MOVIES_DB_CONNECT_TIMEOUT: '500',
     MOVIES_DB_QUERY_TIMEOUT: '1000',

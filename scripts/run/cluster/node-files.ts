@@ -40,8 +40,14 @@ export function preparePrograms(
   const [patroni, ...patroniArgs] = [...user.prefix, tools.python, tools.patroni, patroniFile];
   const erlang = brokerEnvironment(cluster, node, rabbitmq);
   return [
-    { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env },
-    { name: 'patroni', script: patroni!, args: patroniArgs, cwd: folder, env: { ...env, ...tools.environment } },
+    { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env: { ...env, GOGC: '25' } },
+    {
+      name: 'patroni',
+      script: patroni!,
+      args: patroniArgs,
+      cwd: folder,
+      env: { ...env, ...tools.environment, MALLOC_ARENA_MAX: '1' },
+    },
     {
       name: 'haproxy',
       script: tools.haproxy,
