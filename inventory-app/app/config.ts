@@ -16,6 +16,8 @@ const variables = z.object({
   INVENTORY_IDLE_READER_TIMEOUT: variable.milliseconds(40_000),
   MOVIES_DB_HOST: variable.host,
   MOVIES_DB_PORT: variable.port,
+  MOVIES_DB_READ_HOST: variable.host.optional(),
+  MOVIES_DB_READ_PORT: variable.port.optional(),
   MOVIES_DB_NAME: variable.text,
   MOVIES_DB_USER: variable.text,
   MOVIES_DB_PASSWORD: variable.text,
@@ -55,6 +57,11 @@ export function loadConfig(environment: Environment) {
     database: {
       host: env.MOVIES_DB_HOST,
       port: env.MOVIES_DB_PORT,
+      /** Where films are read, when that is another place. */
+      readers:
+        env.MOVIES_DB_READ_HOST === undefined && env.MOVIES_DB_READ_PORT === undefined
+          ? undefined
+          : { host: env.MOVIES_DB_READ_HOST ?? env.MOVIES_DB_HOST, port: env.MOVIES_DB_READ_PORT ?? env.MOVIES_DB_PORT },
       name: env.MOVIES_DB_NAME,
       user: env.MOVIES_DB_USER,
       password: env.MOVIES_DB_PASSWORD,

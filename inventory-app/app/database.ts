@@ -23,11 +23,59 @@ export function sqlState(error: unknown): string | undefined {
     ?.originalCode;
 }
 
-/** Connects with the first query, and again after a connection was lost. */
+/**
+ * Connects with the first query, and again after a connection was lost. Where films are read elsewhere, that place must have what was
+ * answered as written: a client finds what it has just added (docs/cluster.md).
+ */
 export function openDatabase(config: Config['database']) {
+  const pool = openPool(config, config);
+  const readers = config.readers ? openPool(config, config.readers) : pool;
+  const pools = new Set([pool, readers]);
+  const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
+  const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
+  return {
+    place: { host: config.host, port: config.port, name: config.name },
+    /** Sets Prisma's engine up and makes every connection, for which no client should wait: seconds on a busy machine. */
+    async warmUp() {
+      await client.movie.findFirst({ where: { id: 0 } });
+      await Promise.all([...pools].flatMap((one) => Array.from({ length: config.connections }, () => one.query('SELECT'))));
+    },
+    /** Why films cannot be read, or nothing. */
+    check(): Promise<string | undefined> {
+      checking ??= check(readers).finally(() => {
+        checking = undefined;
+      });
+      return checking;
+    },
+    /** How many connections there are, and how many queries wait for one. */
+    usage() {
+      const sum = (of: (pool: pg.Pool) => number) => [...pools].reduce((total, one) => total + of(one), 0);
+      return {
+        busy: sum(({ totalCount, idleCount }) => totalCount - idleCount),
+        idle: sum(({ idleCount }) => idleCount),
+        waiting: sum(({ waitingCount }) => waitingCount),
+      };
+    },
+    /** The film as it is then, or nothing where there is none. */
+    update: async (id: number, data: Prisma.MovieUpdateManyMutationInput): Promise<Movie | undefined> =>
+      (await client.movie.updateManyAndReturn({ where: { id }, data }))[0],
+    /** Whether there was one. */
+    delete: async (id: number): Promise<boolean> => (await client.movie.deleteMany({ where: { id } })).count > 0,
+    deleteAll: async (): Promise<number> => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
+    query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
+      query<Row>(statement.writes ? pool : readers, statement, values),
+    async close() {
+      await client.$disconnect();
+      if (readers !== pool) await readers.end();
+    },
+  };
+}
+
+function openPool(config: Config['database'], { host, port }: { host: string; port: number }): pg.Pool {
   const pool = new pg.Pool({
-    host: config.host,
-    port: config.port,
+    host,
+    port,
     database: config.name,
     user: config.user,
     password: config.password,
@@ -42,40 +90,14 @@ export function openDatabase(config: Config['database']) {
     options: '-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1',
   });
   pool.on('error', () => {}); // an idle connection was lost: the next query makes another one
-  const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
-  const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
-  return {
-    place: { host: config.host, port: config.port, name: config.name },
-    /** Sets Prisma's engine up and makes every connection, for which no client should wait: seconds on a busy machine. */
-    async warmUp() {
-      await client.movie.findFirst({ where: { id: 0 } });
-      await Promise.all(Array.from({ length: config.connections }, () => pool.query('SELECT')));
-    },
-    /** Why films cannot be read, or nothing. */
-    check(): Promise<string | undefined> {
-      checking ??= check(pool).finally(() => {
-        checking = undefined;
-      });
-      return checking;
-    },
-    /** How many connections there are, and how many queries wait for one. */
-    usage: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    /** The film as it is then, or nothing where there is none. */
-    update: async (id: number, data: Prisma.MovieUpdateManyMutationInput): Promise<Movie | undefined> =>
-      (await client.movie.updateManyAndReturn({ where: { id }, data }))[0],
-    /** Whether there was one. */
-    delete: async (id: number): Promise<boolean> => (await client.movie.deleteMany({ where: { id } })).count > 0,
-    deleteAll: async (): Promise<number> => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
-    query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => query<Row>(pool, statement, values),
-    close: () => client.$disconnect(),
-  };
+  return pool;
 }
 
 /** A query with $1, $2, …, which a connection keeps prepared under its name. */
 export interface Statement {
   name: string;
   text: string;
+  writes?: true;
 }
 
 /**

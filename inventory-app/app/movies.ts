@@ -71,6 +71,7 @@ const nextPage = (title: string, limit: number, after: number) =>
 /** The other columns get their defaults. `columns` come from the schema of a new film, never from a client. */
 const insertOf = (columns: string[]): Statement => ({
   name: `insert-${columns}`,
+  writes: true,
   text: `INSERT INTO movies (${columns}) VALUES (${columns.map((_, i) => `$${i + 1}`)}) RETURNING ${MOVIE_COLUMNS}`,
 });
 

@@ -10,12 +10,9 @@ export function databaseFor(database: Database, parent: Span | undefined): Films
   if (!parent) return database;
   const run = traceStatements(parent, database.place, sqlState);
   return {
-    query: (statement, values) => run(operationOf(statement.text), 'movies', () => database.query(statement, values)),
+    query: (statement, values) => run(statement.writes ? 'INSERT' : 'SELECT', 'movies', () => database.query(statement, values)),
     update: (id, data) => run('UPDATE', 'movies', () => database.update(id, data)),
     delete: (id) => run('DELETE', 'movies', () => database.delete(id)),
     deleteAll: () => run('TRUNCATE', 'movies', () => database.deleteAll()),
   };
 }
-
-/** Searches begin with WITH; what they do is to select. */
-const operationOf = (text: string) => (/^\s*INSERT\b/.test(text) ? 'INSERT' : 'SELECT');

@@ -2,7 +2,9 @@
  * Drives a stack of its own through faults and balances the books: every order that was answered 200 is stored exactly once.
  *
  *     npm run prove -- [--seed WORD] [--orders 10000] [--faults 200]
+ *     npm run prove -- --cluster [--seed WORD] [--faults 4]
  *
+ * `--cluster`: on three nodes of their own (docs/cluster.md), of which one after the other is killed or frozen; a minute each.
  * The seed decides the orders, and which faults strike, in which order and how long. It is printed; the moment at which
  * two processes meet is the machine's.
  */
@@ -15,6 +17,7 @@ import { withLock } from '../../run/servers/lock.mjs';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createProgress } from '../../run/terminal/progress.ts';
+import { proveOnCluster } from '../cluster/prove-cluster.ts';
 import { prove } from './proof.ts';
 import { report } from './report.ts';
 import { startStack } from './stack.ts';
@@ -22,7 +25,8 @@ import { startStack } from './stack.ts';
 const home = join(checkout, '.local', 'prove');
 const LOGS = join('.local', 'prove', 'pm2', 'logs');
 
-async function main({ seed, orders, faults }: ReturnType<typeof readArguments>): Promise<number> {
+async function main({ seed, orders, faults, cluster }: ReturnType<typeof readArguments>): Promise<number> {
+  if (cluster) return proveOnCluster(join(home, 'cluster'), seed, faults);
   const started = performance.now();
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
@@ -55,15 +59,17 @@ function readArguments() {
     options: {
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
       orders: { type: 'string', default: '10000' },
-      faults: { type: 'string', default: '200' },
+      faults: { type: 'string' },
+      cluster: { type: 'boolean', default: false },
     },
   });
   if (!/^[\w-]{1,64}$/.test(values.seed)) throw new Failure('--seed takes 1 to 64 letters, digits, "-" and "_".');
-  const count = (name: 'orders' | 'faults') => {
-    if (!/^\d{1,6}$/.test(values[name])) throw new Failure(`--${name} takes a whole number, up to 999999.`);
-    return Number(values[name]);
+  const count = (name: string, text: string) => {
+    if (!/^\d{1,6}$/.test(text)) throw new Failure(`--${name} takes a whole number, up to 999999.`);
+    return Number(text);
   };
-  return { seed: values.seed, orders: count('orders'), faults: count('faults') };
+  const { seed, orders, cluster, faults = cluster ? '4' : '200' } = values;
+  return { seed, orders: count('orders', orders), faults: count('faults', faults), cluster };
 }
 
 await runCommand(async () => {

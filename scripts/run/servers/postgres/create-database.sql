@@ -8,9 +8,11 @@ WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
 
 ALTER ROLE :"role" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 
--- The builtin provider folds case by Unicode on every system alike. pg_trgm still asks the C library before PostgreSQL 18.
-SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE_PROVIDER builtin BUILTIN_LOCALE ''C.UTF-8'' '
-  'LC_COLLATE ''C'' LC_CTYPE %L', :'database', :'role', :'ctype')
+-- The builtin provider folds case by Unicode on every system alike. pg_trgm still asks the C library before PostgreSQL 18,
+-- and so does all of a PostgreSQL before 17, which has no such provider.
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' %s LC_COLLATE ''C'' LC_CTYPE %L', :'database', :'role',
+  CASE WHEN current_setting('server_version_num')::int >= 170000 THEN 'LOCALE_PROVIDER builtin BUILTIN_LOCALE ''C.UTF-8''' END,
+  :'ctype')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 
 ALTER DATABASE :"database" OWNER TO :"role";

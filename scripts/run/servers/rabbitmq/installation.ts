@@ -2,8 +2,9 @@ import { existsSync, globSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { checkout } from '../../checkout.mjs';
 import { Failure } from '../../terminal/failure.mjs';
+import { hasApt, unpack } from '../debian-packages.ts';
 import { withLock } from '../lock.mjs';
-import { hasApt, unpack } from './packages.ts';
+import { rabbitmqPackages } from './packages.ts';
 
 export interface RabbitmqInstallation {
   /** The folder of `rabbitmq-server` and `rabbitmqctl`. */
@@ -28,7 +29,7 @@ export async function findRabbitmq(onProgress: (what: string) => void = () => {}
       );
     }
     await withLock(join(CACHE, 'lock'), async () => {
-      if (!unpackedScripts()) await unpack(UNPACKED, join(CACHE, 'work'), onProgress);
+      if (!unpackedScripts()) await unpack(UNPACKED, join(CACHE, 'work'), rabbitmqPackages, onProgress);
     });
   }
   return findUnpacked();

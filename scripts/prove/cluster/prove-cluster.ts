@@ -1,0 +1,54 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { clusterEnvironment } from '../../run/cluster/environment.ts';
+import { clusterOf } from '../../run/cluster/layout.ts';
+import { startCluster } from '../../run/cluster/start.ts';
+import { stopCluster } from '../../run/cluster/stop.ts';
+import { anyFreePort } from '../../run/servers/ports.ts';
+import { createReport } from '../../run/terminal/report.ts';
+import { type ClusterProof, proveCluster } from './cluster-proof.ts';
+
+/** Milliseconds, of docs/cluster.md. `away`: when the node was the primary of PostgreSQL, no film is added until there is another one. */
+const GOALS = { order: 3000, 'film read': 2500, 'film write': 30_000 } as const;
+/** Milliseconds that an answer may take. */
+const ANSWER = 2000;
+
+/** Gives the status to end with. Leaves a cluster that broke its promise as it is. */
+export async function proveOnCluster(home: string, seed: string, faults: number): Promise<number> {
+  const report = createReport();
+  const cluster = clusterOf(home);
+  const port = await anyFreePort();
+  const interruption = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
+  console.log(`Proof with seed ${seed}: a node is killed or frozen, ${faults} times.`);
+  let wrong: string[] | undefined;
+  try {
+    await startCluster(cluster, clusterEnvironment(home), port, report);
+    const proof = await proveCluster(cluster, { seed, faults, port, report, signal: interruption.signal });
+    wrong = faultsOf(proof);
+    console.log(
+      `\n${proof.confirmed} orders were answered 200: ${proof.lost.length} lost, ${proof.doubled.length} stored twice.`,
+    );
+    for (const sentence of wrong) console.log(`✗ ${sentence}`);
+    return wrong.length === 0 ? 0 : 1;
+  } finally {
+    await stopCluster(cluster, report);
+    if (wrong?.length === 0 && existsSync(home)) rmSync(home, { recursive: true, force: true });
+    else console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
+  }
+}
+
+/** What did not hold, in sentences. */
+function faultsOf({ strikes, lost, doubled }: ClusterProof): string[] {
+  const wrong: string[] = [];
+  if (lost.length > 0) wrong.push(`Orders that were answered 200 and are not stored: ${lost.slice(0, 20)}`);
+  if (doubled.length > 0) wrong.push(`Orders that are stored twice: ${doubled.slice(0, 20)}`);
+  for (const { what, longest, slowest } of strikes) {
+    for (const kind of ['order', 'film read', 'film write'] as const) {
+      if (longest[kind] > GOALS[kind])
+        wrong.push(`${what}: no ${kind} for ${longest[kind]} ms, at most ${GOALS[kind]} was promised`);
+    }
+    if (slowest > ANSWER) wrong.push(`${what}: an answer took ${Math.round(slowest)} ms, at most ${ANSWER} was promised`);
+  }
+  return wrong;
+}

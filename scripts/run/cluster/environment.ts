@@ -1,0 +1,37 @@
+import { type Environment, homeEnvironment } from '../stack/environment.ts';
+import { type Cluster, type Node, PORTS } from './layout.ts';
+
+/** What the services of every node have: `.env`, with this cluster's own passwords. */
+export const clusterEnvironment = (home: string): Environment => homeEnvironment(home, {});
+
+/** For the services of that node. They do not know that there are others, but for the broker's other nodes. */
+export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Environment): Environment {
+  const { address, folder } = node;
+  const brokers = [node, ...nodes.filter((other) => other !== node)];
+  const primary = String(PORTS.primary);
+  return {
+    ...environment,
+    API_GATEWAY_LISTEN_HOST: address,
+    API_GATEWAY_PORT: String(PORTS.gateway),
+    INVENTORY_HOST: address,
+    INVENTORY_LISTEN_HOST: address,
+    INVENTORY_PORT: String(PORTS.inventory),
+    BILLING_HOST: address,
+    BILLING_METRICS_PORT: String(PORTS.billing),
+    METRICS_LISTEN_HOST: address,
+    LIVE_PAGE_HISTORY: folder,
+    MOVIES_DB_HOST: address,
+    MOVIES_DB_PORT: primary,
+    MOVIES_DB_READ_HOST: address,
+    MOVIES_DB_READ_PORT: String(PORTS.readers),
+    // A third of the readers and writers of a single stack: there are three of each.
+    MOVIES_DB_CONNECTIONS: '4',
+    // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
+    MOVIES_DB_CONNECT_TIMEOUT: '500',
+    MOVIES_DB_QUERY_TIMEOUT: '1000',
+    ORDERS_DB_HOST: address,
+    ORDERS_DB_PORT: primary,
+    RABBITMQ_HOST: brokers.map((one) => one.address).join(','),
+    RABBITMQ_PORT: String(PORTS.rabbitmq),
+  };
+}

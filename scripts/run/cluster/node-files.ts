@@ -1,0 +1,279 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { checkout } from '../checkout.mjs';
+import type { Unprivileged } from '../servers/postgres/binaries.ts';
+import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
+import { type Cluster, type Node, PORTS } from './layout.ts';
+import type { Tools } from './tools.ts';
+
+/** A program that PM2 keeps running on a node. */
+export interface Program {
+  name: string;
+  script: string;
+  args: string[];
+  cwd: string;
+  env: Record<string, string>;
+}
+
+/** What marks a process of that node, in its environment. */
+export const MARK = 'CRUD_MASTER_NODE';
+
+/** The port mapper that all share has each name once. */
+export const brokerName = ({ name, address }: Node) => `${name}@${address}`;
+
+/** Writes what a node's programs read, and says how they are started: all but the three services. */
+export function preparePrograms(
+  cluster: Cluster,
+  node: Node,
+  { tools, rabbitmq, user }: { tools: Tools; rabbitmq: RabbitmqInstallation; user: Unprivileged },
+): Program[] {
+  const { folder } = node;
+  for (const part of ['etcd', 'postgres', 'rabbitmq/data', 'rabbitmq/logs', 'pm2']) {
+    mkdirSync(join(folder, part), { recursive: true, mode: 0o700 });
+  }
+  const env = { [MARK]: folder, PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' };
+  const patroniFile = join(folder, 'patroni.yml');
+  writeFileSync(patroniFile, stringify(patroniSettings(cluster, node, tools)), { mode: 0o600 });
+  const haproxyFile = join(folder, 'haproxy.cfg');
+  writeFileSync(haproxyFile, databaseProxy(cluster, node));
+  const [patroni, ...patroniArgs] = [...user.prefix, tools.python, tools.patroni, patroniFile];
+  const erlang = brokerEnvironment(cluster, node, rabbitmq);
+  return [
+    { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env: { ...env, GOGC: '25' } },
+    {
+      name: 'patroni',
+      script: patroni!,
+      args: patroniArgs,
+      cwd: folder,
+      env: { ...env, ...tools.environment, MALLOC_ARENA_MAX: '1' },
+    },
+    {
+      name: 'haproxy',
+      script: tools.haproxy,
+      args: ['-f', haproxyFile, '-db'],
+      cwd: folder,
+      env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
+    },
+    { name: 'rabbitmq', script: join(rabbitmq.scripts, 'rabbitmq-server'), args: [], cwd: checkout, env: { ...env, ...erlang } },
+  ];
+}
+
+function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node, tools: Tools): string[] {
+  const peers = nodes.map((node) => `${node.name}=http://${node.address}:${PORTS.etcdPeers}`).join(',');
+  const [clients, peer] = [PORTS.etcd, PORTS.etcdPeers].map((port) => `http://${address}:${port}`);
+  return Object.entries({
+    name,
+    'data-dir': join(folder, 'etcd'),
+    'listen-client-urls': clients!,
+    'advertise-client-urls': clients!,
+    'listen-peer-urls': peer!,
+    'initial-advertise-peer-urls': peer!,
+    'initial-cluster': peers,
+    'initial-cluster-state': 'new',
+    'heartbeat-interval': '250', // milliseconds, as the next
+    'election-timeout': '2500',
+    'auto-compaction-retention': '1', // hours
+    'enable-v2': String(etcdApi(tools) === 'etcd'),
+  }).map(([option, value]) => `--${option}=${value}`);
+}
+
+/**
+ * Before 3.0.3 Patroni writes the leader's key by etcd's API 3 without a look at who has it: a primary that was frozen takes it from
+ * its successor when it goes on, and what was committed meanwhile is lost (seen; https://github.com/patroni/patroni/pull/2689).
+ * By API 2 it asks.
+ */
+const etcdApi = ({ patroniVersion }: Tools): 'etcd' | 'etcd3' =>
+  patroniVersion.localeCompare('3.0.3', 'en', { numeric: true }) < 0 ? 'etcd' : 'etcd3';
+
+/** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
+function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }: Node, tools: Tools): object {
+  const network = nodes.map((node) => `${node.address}/32`);
+  const ours = [...network, '127.0.0.1/32']; // whom the system takes for the sender, on loopback
+  return {
+    scope: 'crud-master',
+    name,
+    restapi: { listen: `${address}:${PORTS.patroni}`, connect_address: `${address}:${PORTS.patroni}` },
+    [etcdApi(tools)]: { hosts: nodes.map((node) => `${node.address}:${PORTS.etcd}`) },
+    bootstrap: {
+      dcs: {
+        ttl: 20,
+        loop_wait: 2,
+        retry_timeout: 5,
+        primary_start_timeout: 0, // a primary that ended is not waited for: another one takes its place
+        maximum_lag_on_failover: 1_048_576, // bytes
+        // No commit is acknowledged that only one node has, also when only one is left: then nothing is written.
+        synchronous_mode: true,
+        synchronous_mode_strict: true,
+        postgresql: {
+          use_pg_rewind: true,
+          parameters: { wal_level: 'replica', hot_standby: 'on', wal_log_hints: 'on', max_connections: 100 },
+        },
+      },
+      initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums'],
+    },
+    postgresql: {
+      listen: `${address}:${PORTS.postgres}`,
+      connect_address: `${address}:${PORTS.postgres}`,
+      data_dir: join(folder, 'postgres', 'data'),
+      bin_dir: tools.postgres,
+      pgpass: join(folder, 'postgres', 'pgpass'),
+      authentication: {
+        superuser: { username: 'postgres', password: secrets.superuser },
+        replication: { username: 'replication', password: secrets.replication },
+        rewind: { username: 'rewind', password: secrets.rewind },
+      },
+      pg_hba: ours.flatMap((one) => [`host replication replication ${one} scram-sha-256`, `host all all ${one} scram-sha-256`]),
+      parameters: { unix_socket_directories: '', shared_buffers: '32MB', jit: 'off', password_encryption: 'scram-sha-256' },
+    },
+  };
+}
+
+/**
+ * What stands for the network: the clients' address, which keepalived moves in the machines, and Erlang's port mapper, of which a
+ * computer can have one only on its loopback addresses. No fault of a node touches them.
+ */
+export function prepareNetwork(
+  { home, nodes }: Cluster,
+  port: number,
+  { tools, rabbitmq }: { tools: Tools; rabbitmq: RabbitmqInstallation },
+): Program[] {
+  const file = join(home, 'haproxy.cfg');
+  writeFileSync(file, clientProxy(nodes, port));
+  const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' };
+  return [
+    {
+      name: 'clients',
+      script: tools.haproxy,
+      args: ['-f', file, '-db'],
+      cwd: home,
+      env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
+    },
+    {
+      name: 'epmd',
+      script: join(rabbitmq.erlang ?? '', 'epmd'),
+      args: ['-address', nodes.map(({ address }) => address).join(','), '-port', String(PORTS.epmd)],
+      cwd: checkout,
+      env: { ...env, ...rabbitmq.environment },
+    },
+  ];
+}
+
+/**
+ * Films go to gateways that can serve them. Orders need no database, and go to any gateway that lives; so do films when no gateway
+ * can serve them: its answer says why. Only what never reached a gateway is sent to another one
+ * (https://docs.haproxy.org/2.6/configuration.html#retry-on).
+ */
+function clientProxy(nodes: Node[], port: number): string {
+  const servers = nodes.map(({ name, address }) => `  server ${name} ${address}:${PORTS.gateway} check`).join('\n');
+  return `global
+  maxconn 5000
+defaults
+  mode http
+  timeout connect 500ms
+  timeout client 60s
+  timeout server 35s
+  timeout check 500ms
+  timeout http-request 15s
+  balance roundrobin
+  retries 3
+  retry-on conn-failure
+  option redispatch 1
+  default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+frontend clients
+  bind 127.0.0.1:${port}
+  option forwardfor
+  use_backend live if { path_beg /api/billing }
+  use_backend live if { nbsrv(ready) lt 1 }
+  default_backend ready
+backend ready
+  option httpchk GET /readyz
+  http-check expect status 200
+${servers}
+backend live
+  option httpchk GET /livez
+  http-check expect status 200
+${servers}
+`;
+}
+
+/**
+ * To the primary, wherever it is, and to whom films are read from: the primary and the standby that it waits for, which has applied a
+ * film before that is answered as written (`synchronous_commit`). A session with one that is neither any longer is ended at once
+ * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down).
+ */
+function databaseProxy({ nodes }: Cluster, { address }: Node): string {
+  const servers = nodes
+    .map((node) => `  server ${node.name} ${node.address}:${PORTS.postgres} check port ${PORTS.patroni}`)
+    .join('\n');
+  const proxy = (name: string, port: number, question: string) => `listen ${name}
+  bind ${address}:${port}
+  option httpchk OPTIONS ${question}
+  http-check expect status 200
+${servers}
+`;
+  return `global
+  maxconn 500
+defaults
+  mode tcp
+  timeout connect 500ms
+  timeout client 1h
+  timeout server 1h
+  timeout check 500ms
+  balance leastconn
+  default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync')}`;
+}
+
+/** As a broker of its own has them (servers/rabbitmq/launch.ts), but for its name, which others have to find. */
+function brokerEnvironment(
+  { nodes, secrets }: Cluster,
+  node: Node,
+  { erlang, environment }: RabbitmqInstallation,
+): Record<string, string> {
+  const folder = join(node.folder, 'rabbitmq');
+  const below = (path: string) => pathFromCheckout(join(folder, path));
+  rmSync(join(folder, '.erlang.cookie'), { force: true });
+  writeFileSync(join(folder, '.erlang.cookie'), secrets.cookie, { mode: 0o400 });
+  writeFileSync(join(folder, 'enabled_plugins'), '[].\n');
+  // How soon a queue's followers take a frozen leader for dead: milliseconds between two looks.
+  writeFileSync(join(folder, 'advanced.config'), '[{aten, [{poll_interval, 1000}]}].\n');
+  writeFileSync(
+    join(folder, 'rabbitmq.conf'),
+    [
+      `listeners.tcp.1 = ${node.address}:${PORTS.rabbitmq}`,
+      `distribution.listener.interface = ${node.address}`,
+      'cluster_formation.peer_discovery_backend = classic_config',
+      ...nodes.map((one, i) => `cluster_formation.classic_config.nodes.${i + 1} = ${brokerName(one)}`),
+      'cluster_partition_handling = autoheal',
+      'vm_memory_high_watermark.absolute = 1GB',
+      'disk_free_limit.absolute = 200MB',
+      'log.file = rabbitmq.log',
+      'log.file.level = warning',
+      'log.console = false',
+      '',
+    ].join('\n'),
+  );
+  return {
+    ...environment,
+    ...(erlang && { PATH: `${erlang}:${process.env.PATH}` }),
+    HOME: pathFromCheckout(folder), // of Erlang's cookie
+    RABBITMQ_NODENAME: brokerName(node),
+    RABBITMQ_USE_LONGNAME: 'true',
+    RABBITMQ_MNESIA_BASE: below('data'),
+    RABBITMQ_LOG_BASE: below('logs'),
+    RABBITMQ_CONFIG_FILE: below('rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: below('advanced.config'),
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    RABBITMQ_ENABLED_PLUGINS_FILE: below('enabled_plugins'),
+    RABBITMQ_DIST_PORT: String(PORTS.distribution + nodes.indexOf(node)),
+    ERL_EPMD_PORT: String(PORTS.epmd),
+    ERL_EPMD_ADDRESS: node.address,
+    ERL_CRASH_DUMP_SECONDS: '0',
+    RUNNING_UNDER_SYSTEMD: 'true', // replaces the shell, so that PM2's child is the broker itself
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel net_ticktime 8 -mnesia core_dir "${below('logs')}"`,
+  };
+}
+
+/** The variables of `rabbitmqctl` for the broker of that node. */
+export const controlEnvironment = brokerEnvironment;

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { isFrozen, waitFor } from '../servers/process.ts';
+import type { Node } from './layout.ts';
+import { MARK } from './node-files.ts';
+
+/** Every process of that node, whoever started it: by its environment, and PostgreSQL's by their working directory. */
+export function processesOf({ folder }: Node): number[] {
+  const mark = `${MARK}=${folder}\0`;
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, folder)));
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return ''; // it ended, or is another user's
+  }
+}
+
+function worksBelow(pid: number, folder: string): boolean {
+  try {
+    return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`);
+  } catch {
+    return false;
+  }
+}
+
+/** As if its power were cut. */
+export async function killNode(node: Node): Promise<void> {
+  freezeNode(node); // none of them brings another back meanwhile
+  await waitFor(10_000, () => {
+    const left = processesOf(node);
+    for (const pid of left) signal(pid, 'SIGKILL');
+    return left.length === 0;
+  });
+}
+
+/** They are there, and do nothing. */
+export function freezeNode(node: Node): void {
+  let seen = 0;
+  for (let pids = processesOf(node); pids.length > seen; pids = processesOf(node)) {
+    seen = pids.length;
+    for (const pid of pids) signal(pid, 'SIGSTOP');
+  }
+}
+
+/** Gives whether it was frozen. */
+export function thawNode(node: Node): boolean {
+  const frozen = processesOf(node).filter(isFrozen);
+  for (const pid of frozen) signal(pid, 'SIGCONT');
+  return frozen.length > 0;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

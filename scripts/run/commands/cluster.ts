@@ -1,0 +1,125 @@
+/**
+ * Three equal nodes on this computer (docs/cluster.md):
+ *
+ *     npm run cluster -- start | stop | status | kill NODE | freeze NODE | heal
+ *
+ *     start        brings up what is down
+ *     stop         ends all of it; the data stays
+ *     status       what runs, who leads, and what one more failure would mean. 0 when nothing is missing, else 1
+ *     kill NODE    ends every process of that node at once, as a power cut would
+ *     freeze NODE  stops every process of that node: it is there and does nothing
+ *     heal         brings back what was killed or frozen
+ *
+ * NODE: node-1, node-2 or node-3.
+ */
+
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { clusterEnvironment } from '../cluster/environment.ts';
+import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
+import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
+import { startCluster } from '../cluster/start.ts';
+import { redundancy, stateOf } from '../cluster/state.ts';
+import { stopCluster } from '../cluster/stop.ts';
+import { withLock } from '../servers/lock.mjs';
+import { localHome, requireOwner } from '../stack/home.ts';
+import { endWith, runCommand } from '../terminal/command.ts';
+import { Failure } from '../terminal/failure.mjs';
+import { createReport } from '../terminal/report.ts';
+import { textTable } from '../terminal/table.ts';
+
+/** Of the clients' address: that of `npm start` and a thousand more. */
+const portOf = ({ API_GATEWAY_PORT }: Record<string, string>) => Number(API_GATEWAY_PORT) + 1000;
+
+const report = createReport();
+
+const actions: Record<string, (cluster: Cluster, name?: string) => Promise<number | undefined>> = {
+  start: (cluster) => bringUp(cluster),
+  heal: (cluster) => bringUp(cluster),
+  async stop(cluster) {
+    endWith('Interrupted. Something may still run: npm run cluster -- stop ends the rest.');
+    const ran = await stopCluster(cluster, report);
+    console.log(ran ? 'Stopped. The data stays: npm run cluster -- start goes on with it.' : 'Nothing was running.');
+    return 0;
+  },
+  status: showStatus,
+  async kill(cluster, name) {
+    const node = nodeNamed(cluster, name);
+    const count = processesOf(node).length;
+    await killNode(node);
+    console.log(`${node.name}: ${count} processes ended. npm run cluster -- heal brings them back.`);
+    return 0;
+  },
+  async freeze(cluster, name) {
+    const node = nodeNamed(cluster, name);
+    freezeNode(node);
+    console.log(`${node.name}: ${processesOf(node).length} processes are frozen. npm run cluster -- heal lets them go on.`);
+    return 0;
+  },
+};
+
+await runCommand(async () => {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const [action = 'status', name] = positionals;
+  const act = actions[action];
+  if (!act) throw new Failure(`npm run cluster -- ${Object.keys(actions).join(' | ')}: there is no "${action}".`);
+  const home = localHome();
+  requireOwner(home);
+  const cluster = clusterOf(join(home, 'cluster'));
+  const changes = action === 'start' || action === 'stop' || action === 'heal';
+  if (!changes) return act(cluster, name);
+  return withLock(
+    join(cluster.home, 'lock'),
+    () => act(cluster, name),
+    (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the cluster`),
+  );
+});
+
+async function bringUp(cluster: Cluster): Promise<number> {
+  endWith(
+    'Interrupted. What has started goes on running: npm run cluster -- start brings the rest, npm run cluster -- stop ends it.',
+  );
+  const began = Date.now();
+  const environment = clusterEnvironment(cluster.home);
+  const port = portOf(environment);
+  await startCluster(cluster, environment, port, report);
+  const url = `http://localhost:${port}`;
+  console.log(`
+Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' address: ${url}
+
+  curl ${url}/api/movies
+  curl -X POST ${url}/api/billing -H 'Content-Type: application/json' -d '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
+
+  npm run cluster -- status         what runs, and who leads
+  npm run cluster -- kill node-1    as a power cut would; then the two lines above again
+  npm run cluster -- heal           brings it back
+  npm run cluster -- stop           ends everything; the data stays`);
+  return 0;
+}
+
+async function showStatus(cluster: Cluster): Promise<number> {
+  const states = await Promise.all(cluster.nodes.map(stateOf));
+  const mark = (works: boolean) => (works ? 'up' : 'down');
+  console.log(
+    textTable([
+      ['', 'address', 'etcd', 'PostgreSQL', 'RabbitMQ', 'HAProxy', 'api_gateway', 'inventory_app', 'billing_app'],
+      ...cluster.nodes.map(({ name, address }, i) => {
+        const { etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing } = states[i]!;
+        return [
+          name,
+          address,
+          mark(etcd),
+          postgres ?? 'down',
+          mark(rabbitmq),
+          mark(haproxy),
+          mark(gateway),
+          mark(inventory),
+          mark(billing),
+        ];
+      }),
+    ]),
+  );
+  const { sentences, isWhole } = redundancy(states);
+  console.log(`\n${sentences.join('\n')}`);
+  return isWhole ? 0 : 1;
+}
