@@ -37,6 +37,7 @@ export async function copyOut(client: pg.Client, statement: string, file: Writab
   });
   const query = new pg.Query(statement, (error: Error | undefined, result) => {
     if (error) return void rows.destroy(error);
+    source?.stream.resume(); // nobody reads on behind the last row
     count = (result as unknown as pg.QueryResult).rowCount!;
     rows.push(null);
   }) as CopyQuery;

@@ -2,10 +2,11 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { checkout } from '../../run/checkout.mjs';
-import { databases, migrate } from '../../run/servers/migrations.ts';
+import { databases, isMigrated, migrate } from '../../run/servers/migrations.ts';
 import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
 import type { Environment } from '../../run/stack/environment.ts';
+import { settleAll } from '../../run/stack/server-start.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Report } from '../../run/terminal/report.ts';
 import { type Dump, openDatabase } from './dump.ts';
@@ -48,10 +49,12 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
         return { role: role!, password: password!, database: database! };
       }),
     );
-    for (const database of databases) {
-      const name = environment[`${database.prefix}_NAME`]!;
-      await report.step(name, (detail) => fill(database, { ...target, environment: next }, backup, detail));
-    }
+    const filling = databases.map((database) =>
+      report.step(environment[`${database.prefix}_NAME`]!, (detail) =>
+        fill(database, { ...target, environment: next }, backup, detail),
+      ),
+    );
+    await settleAll(filling);
     await swap(client, all);
   } finally {
     await dropDatabases(client, remains).finally(() => client.end());
@@ -60,7 +63,7 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
 
 async function fill(
   { app, prefix }: (typeof databases)[number],
-  { environment, home }: Target,
+  { server, environment, home }: Target,
   { folder, manifest }: Backup,
   detail: (text: string) => void,
 ): Promise<void> {
@@ -73,7 +76,7 @@ async function fill(
   } catch (error) {
     throw new Failure(`${file} could not be loaded (${(error as Error).message}).`);
   }
-  await migrate(app, environment); // what is newer than the backup
+  if (!(await isMigrated(server, app, environment[`${prefix}_NAME`]!))) await migrate(app, environment); // of newer code than the backup
   await requireRows(prefix, environment, dump.rows);
   detail(rowsText(dump));
 }
