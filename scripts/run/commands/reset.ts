@@ -9,8 +9,8 @@ import { confirm } from '../terminal/confirm.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 
-/** Downloads and compiled code, which hold nothing of the user's, and locks, with the files that they are made of. */
-const KEPT = /^((compile-)?cache$|(stack|install)\.lock)/;
+/** Downloads and compiled code, which hold nothing of the user's, backups, and locks, with the files that they are made of. */
+const KEPT = /^((compile-)?cache$|backups$|(stack|install)\.lock)/;
 
 await runCommand(async () => {
   const { yes } = parseArgs({ options: { yes: { type: 'boolean' } } }).values;

@@ -21,7 +21,7 @@ export function startMessaging(home: string, environment: Environment, exact: bo
   });
 }
 
-/** Starts PostgreSQL, with its tables. The port: as RabbitMQ's. */
+/** Starts PostgreSQL, with its databases and their tables. */
 export async function startStorage(home: string, environment: Environment, exact: boolean, report: Report): Promise<void> {
   try {
     await migrateDatabases(await startDatabases(home, environment, exact, report), environment, report);
@@ -33,7 +33,8 @@ export async function startStorage(home: string, environment: Environment, exact
   }
 }
 
-function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {
+/** Starts PostgreSQL, with its databases. The port: as RabbitMQ's. */
+export function startDatabases(home: string, environment: Environment, exact: boolean, report: Report): Promise<Postgres> {
   return report.step('PostgreSQL', async (detail) => {
     const server = await startPostgres({ home, port: Number(environment.MOVIES_DB_PORT), exact });
     environment.MOVIES_DB_PORT = environment.ORDERS_DB_PORT = String(server.port);

@@ -31,18 +31,30 @@ test.each(Object.entries(scripts))(
   },
 );
 
-test.each(['start', 'stop', 'status', 'env', 'reset', 'seed', 'postman', 'audit', 'test:vm', 'prove', 'fuzz', 'bench'])(
-  'npm run %s refuses an option that it does not know, in one sentence, before it does anything',
-  (name) => {
-    const { status, stdout, stderr } = spawnSync('sh', ['-c', `${scripts[name]} --nothing-like-it`], {
-      cwd: checkout,
-      encoding: 'utf8',
-    });
-    expect(status).toBe(1);
-    expect(stdout).toBe('');
-    expect(stderr).toMatch(/^Unknown option '--nothing-like-it'.*\n$/);
-  },
-);
+test.each([
+  'start',
+  'stop',
+  'status',
+  'env',
+  'backup',
+  'restore',
+  'reset',
+  'seed',
+  'postman',
+  'audit',
+  'test:vm',
+  'prove',
+  'fuzz',
+  'bench',
+])('npm run %s refuses an option that it does not know, in one sentence, before it does anything', (name) => {
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', `${scripts[name]} --nothing-like-it`], {
+    cwd: checkout,
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^Unknown option '--nothing-like-it'.*\n$/);
+});
 
 test('nothing but npm uses the commands: what others need of them stands in scripts/run/stack', () => {
   const { status, stdout } = spawnSync('git', ['grep', '-l', "from '.*/commands/", ':!*.test.ts'], {

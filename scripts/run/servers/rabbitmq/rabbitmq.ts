@@ -44,6 +44,8 @@ export interface Broker {
   control(...args: string[]): Promise<string>;
   /** Brings users, vhost, permissions, queues and policies to what that environment names. */
   importDefinitions(environment: Environment): Promise<void>;
+  /** Adds what those definitions have, as `rabbitmqctl export_definitions` writes them. What has a name there becomes as it is there. */
+  addDefinitions(definitions: string): Promise<void>;
 }
 
 interface BrokerOptions {
@@ -125,6 +127,15 @@ function createHandle(home: string, record: BrokerRecord, environment: Environme
     const options = { cwd: checkout, env: nodeEnvironment(home, record, installation) };
     return (await run(join(installation.scripts, 'rabbitmqctl'), ['--quiet', ...args], options)).stdout;
   };
+  const addDefinitions = async (definitions: string) => {
+    const file = join(paths(home).folder, `import-${randomUUID()}.json`);
+    writeFileSync(file, definitions, { mode: 0o600 });
+    try {
+      await control('import_definitions', pathFromCheckout(file));
+    } finally {
+      rmSync(file);
+    }
+  };
   return {
     pid: record.pid,
     host: HOST,
@@ -133,14 +144,7 @@ function createHandle(home: string, record: BrokerRecord, environment: Environme
     stop: () => stopBroker(home),
     kill: () => endProcess(record.pid, 'SIGKILL', 0),
     control,
-    async importDefinitions(wanted) {
-      const file = join(paths(home).folder, `import-${randomUUID()}.json`);
-      writeFileSync(file, renderDefinitions(wanted), { mode: 0o600 });
-      try {
-        await control('import_definitions', pathFromCheckout(file));
-      } finally {
-        rmSync(file);
-      }
-    },
+    importDefinitions: (wanted) => addDefinitions(renderDefinitions(wanted)),
+    addDefinitions,
   };
 }

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readBackup } from '../../../operate/backup/manifest.ts';
+import { restoreBackup } from '../../../operate/backup/restoration.ts';
+import { writeBackup } from '../../../operate/backup/write-backup.ts';
 import { checkout } from '../../checkout.mjs';
 import { databases } from '../../servers/migrations.ts';
 import { listApps } from '../../servers/pm2/apps.ts';
@@ -10,6 +14,7 @@ import { connect } from '../../servers/postgres/connection.ts';
 import { findPostgres } from '../../servers/postgres/postgres.ts';
 import { waitFor } from '../../servers/process.ts';
 import { findBroker } from '../../servers/rabbitmq/node-files.ts';
+import { controlProgram } from '../../servers/rabbitmq/rabbitmq.ts';
 import type { Report } from '../../terminal/report.ts';
 import { type Environment, savedEnvironment } from '../environment.ts';
 import { startStack, stopStack } from '../stack.ts';
@@ -36,10 +41,10 @@ async function start(stack: Stack, more: Record<string, string> = {}): Promise<v
   stack.environment = (await startStack(stack.home, { ...stack.own, ...more }, report)).environment;
 }
 
-async function post(stack: Stack, path: string, body: object): Promise<number> {
+async function post(stack: Stack, path: string, body: object, headers: Record<string, string> = {}): Promise<number> {
   const answer = await fetch(`http://127.0.0.1:${stack.environment.API_GATEWAY_PORT}/api/${path}`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    headers: { 'Content-Type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
   await answer.body?.cancel();
@@ -48,13 +53,15 @@ async function post(stack: Stack, path: string, body: object): Promise<number> {
 
 const postOrder = (stack: Stack) => post(stack, 'billing', { user_id: 7, number_of_items: 1, total_amount: 1 });
 
-async function count(stack: Stack, table: 'movies' | 'orders'): Promise<number> {
+async function count(stack: Stack, table: 'movies' | 'orders', condition = 'true'): Promise<number> {
   const name = stack.environment[`${table.toUpperCase()}_DB_NAME`];
   const client = await connect(findPostgres(stack.home)!, name);
-  const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int FROM ${table}`);
+  const { rows } = await client.query<{ count: number }>(`SELECT count(*)::int FROM ${table} WHERE ${condition}`);
   await client.end();
   return rows[0]!.count;
 }
+
+const ordersOf = (stack: Stack, user: number) => count(stack, 'orders', `user_id = ${user}`);
 
 const arrived = (stack: Stack, orders: number) => waitFor(30_000, async () => (await count(stack, 'orders')) === orders);
 
@@ -201,4 +208,35 @@ describe('a start beside what runs', () => {
     expect([...after].filter(([name, pid]) => before.get(name) !== pid).map(([name]) => name)).toEqual(['billing_app']);
     expect(databases.map(({ prefix }) => a!.environment[`${prefix}_USER`])).toEqual(['movies_owner', 'another_owner']);
   });
+});
+
+test('one whose data were deleted is all there again after a backup is restored', { timeout: 120_000 }, async () => {
+  const backUp = async (name: string) => {
+    const folder = join(root, name);
+    await writeBackup(a!.home, folder, report);
+    const [films, orders, definitions] = ['movies_db.sql', 'orders_db.sql', 'definitions.json'].map((file) =>
+      readFileSync(join(folder, file), 'utf8'),
+    );
+    return { films, orders, definitions: JSON.parse(definitions!.replace(/"password_hash":"[^"]*"/g, '""')) };
+  };
+  const once = { 'Idempotency-Key': 'before-the-backup' };
+  await post(a!, 'movies', { title: 'À bout de souffle\t🎬', description: '\\.\n' });
+  expect(await post(a!, 'billing', { user_id: 8, number_of_items: 2, total_amount: 0.1 }, once)).toBe(200);
+  const { program, env, cwd } = (await controlProgram(a!.home))!;
+  const own = ['set_policy', '--vhost', a!.environment.RABBITMQ_VHOST!, 'of-an-operator', '^mine$', '{"max-length":7}'];
+  execFileSync(program, own, { env, cwd, stdio: 'ignore' });
+  const orders = await waitFor(30_000, async () => (await ordersOf(a!, 8)) && count(a!, 'orders'));
+  const before = await backUp('backup');
+
+  await stopStack(a!.home, report);
+  rmSync(a!.home, { recursive: true });
+  const folder = join(root, 'backup');
+  await restoreBackup(a!.home, a!.own, { folder, manifest: await readBackup(folder) }, report);
+  a!.environment = savedEnvironment(a!.home)!;
+  expect(await backUp('backup-again')).toEqual(before);
+
+  expect(await post(a!, 'billing', { user_id: 8, number_of_items: 2, total_amount: 0.1 }, once)).toBe(200);
+  expect(await postOrder(a!)).toBe(200);
+  expect(await arrived(a!, orders! + 1)).toBe(true);
+  expect(await ordersOf(a!, 8)).toBe(1);
 });

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type pg from 'pg';
+import { databases } from '../../run/servers/migrations.ts';
+import { findPostgres } from '../../run/servers/postgres/postgres.ts';
+import { controlProgram } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import { type Environment, savedEnvironment } from '../../run/stack/environment.ts';
+import { Failure } from '../../run/terminal/failure.mjs';
+import type { Report } from '../../run/terminal/report.ts';
+import { type Dump, dumpDatabase } from './dump.ts';
+import { DEFINITIONS, dumpFile, type Manifest, type Prefix, writeManifest } from './manifest.ts';
+
+const run = promisify(execFile);
+
+/** Writes a backup of the stack of that home, which runs and goes on, into a folder that does not exist yet. All of it or nothing. */
+export async function writeBackup(home: string, folder: string, report: Report): Promise<Manifest> {
+  const environment = savedEnvironment(home);
+  const control = await controlProgram(home);
+  if (!environment || !control || !findPostgres(home))
+    throw new Failure('PostgreSQL and RabbitMQ of the local stack have to run for a backup: npm start starts what is down.');
+  makeFolder(folder);
+  const discard = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', discard); // after Ctrl-C
+  try {
+    return await fillFolder(folder, environment, control, report);
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    process.off('exit', discard);
+  }
+}
+
+type Control = NonNullable<Awaited<ReturnType<typeof controlProgram>>>;
+
+async function fillFolder(folder: string, environment: Environment, control: Control, report: Report): Promise<Manifest> {
+  const made = new Date();
+  const dumps = {} as Manifest['databases'];
+  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, environment, folder));
+  await report.step('RabbitMQ', async (detail) => {
+    const { stdout } = await run(control.program, ['--quiet', 'export_definitions', '-'], { ...control, maxBuffer: 2 ** 26 });
+    writeFileSync(join(folder, DEFINITIONS), stdout, { mode: 0o600, flag: 'wx' });
+    detail('definitions');
+  });
+  return writeManifest(folder, dumps, made);
+}
+
+function makeFolder(folder: string): void {
+  mkdirSync(dirname(folder), { recursive: true });
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Failure(`${folder} exists already: name a folder that does not.`);
+  }
+}
+
+/** The name of the step that dumps a database, and its work. */
+function dumpStep(prefix: Prefix, environment: Environment, folder: string) {
+  const name = environment[`${prefix}_NAME`]!;
+  const work = async (detail: (text: string) => void): Promise<Dump & { name: string }> => {
+    const file = join(folder, dumpFile(prefix));
+    try {
+      const dump = await dumpDatabase(connectionTo(prefix, environment), file, detail);
+      detail(rowsText(dump));
+      return { name, ...dump };
+    } catch (error) {
+      const { code, syscall, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOSPC') throw new Failure(`The disk of ${folder} is full: free some space, or name a folder elsewhere.`);
+      if (syscall === 'write' || syscall === 'open') throw error;
+      throw new Failure(`${name} could not be read (${message}): npm run status says what runs.`);
+    }
+  };
+  return [name, work] as const;
+}
+
+/** As the role that owns the database. */
+export function connectionTo(prefix: Prefix, environment: Environment): pg.ClientConfig {
+  const [host, port, user, password, database] = ['HOST', 'PORT', 'USER', 'PASSWORD', 'NAME'].map(
+    (part) => environment[`${prefix}_${part}`],
+  );
+  return { host, port: Number(port), user, password, database };
+}
+
+/** Such as `5 orders, 7 handled_messages`. */
+export const rowsText = ({ rows }: Pick<Dump, 'rows'>) =>
+  Object.entries(rows)
+    .map(([table, count]) => `${count.toLocaleString('en')} ${table}`)
+    .join(', ');
