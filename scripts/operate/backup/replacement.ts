@@ -57,7 +57,9 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
     await settleAll(filling);
     await swap(client, all);
   } finally {
-    await dropDatabases(client, remains).finally(() => client.end());
+    await client.query('ROLLBACK').catch(() => {}); // of a swap that failed
+    await dropDatabases(client, remains).catch(() => {}); // the reason of a failure is thrown already; the next restore drops them
+    await client.end().catch(() => {});
   }
 }
 

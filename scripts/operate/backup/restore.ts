@@ -15,7 +15,7 @@ import { restoreBackup } from './restoration.ts';
 import { rowsText } from './write-backup.ts';
 
 const AFTERWARDS =
-  'The data are as they were or, if it came so far, all as in the backup. Say it again, or go on with them as they are: npm start.';
+  'The data are as they were or, if it came so far, all as in the backup. Run it again, or go on with what is there: npm start.';
 
 await runCommand(async () => {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { yes: { type: 'boolean' } } });

@@ -22,7 +22,7 @@ await runCommand(async () => {
     return 0;
   }
   console.log(
-    `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs.`,
+    `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. Backups below it stay.`,
   );
   const agreed =
     yes || (await confirm('Delete it?', 'Nothing was deleted: say npm run reset -- --yes where nobody can be asked.'));
