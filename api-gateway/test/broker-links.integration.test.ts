@@ -141,8 +141,9 @@ test('When all nodes freeze, orders are refused at once until one is back', asyn
     expect(ms).toBeLessThan(50);
   }
   expect(logged).toContainEqual(expect.objectContaining({ msg: 'broker does not confirm, refusing orders until it does' }));
-  // The channel of the node that was left first is given up by now; its connection may be lost.
-  await expect.poll(() => links.counts.usable).toBe(0);
+  const replaced = { msg: 'broker lost', reason: 'a confirm is overdue', node: nameOf(nodes[0]!) };
+  await expect.poll(() => logged).toContainEqual(expect.objectContaining(replaced));
+  expect(links.counts.usable).toBe(0);
   nodes[0]!.heal();
   await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
 });
