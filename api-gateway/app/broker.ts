@@ -13,7 +13,16 @@ const RETRY = 500;
 const NOWHERE = 'may-the-gateway-publish';
 
 /** Why no order can be published now. */
-export type Obstacle = 'unreachable' | 'refused' | 'missing' | 'blocked';
+export type Obstacle = 'unreachable' | 'refused' | 'missing' | 'blocked' | 'silent';
+
+/** In words for everybody. */
+export const REASONS: Record<Obstacle, string> = {
+  unreachable: 'is not connected',
+  silent: 'does not confirm',
+  blocked: 'is out of memory or disk',
+  refused: 'does not allow this gateway to publish',
+  missing: 'has no queue of orders',
+};
 
 /** What it means when the broker closes the channel (AMQP 0-9-1, section 1.2). Anything else may pass with the next channel. */
 const OBSTACLES: Record<number, Obstacle> = { 403: 'refused', 404: 'missing' };
@@ -23,6 +32,9 @@ const OBSTACLES: Record<number, Obstacle> = { 403: 'refused', 404: 'missing' };
  * Emits `open` with each channel that may carry orders.
  */
 export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }> {
+  readonly name: string;
+  /** Confirms that are owed for too long. While there are any, the link takes no orders. */
+  overdue = 0;
   #channel: ConfirmChannel | undefined;
   #connection: BrokerConnection | undefined;
   #obstacle: Obstacle = 'unreachable';
@@ -32,8 +44,9 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
   readonly #address: BrokerAddress & { queue: string };
   readonly #log: Logger;
 
-  constructor(address: BrokerAddress & { queue: string }, log: Logger) {
+  constructor(name: string, address: BrokerAddress & { queue: string }, log: Logger) {
     super();
+    this.name = name;
     this.#address = address;
     this.#log = log;
   }
@@ -49,7 +62,8 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
 
   get obstacle(): Obstacle | undefined {
     if (this.#blocked) return 'blocked';
-    return this.#channel ? undefined : this.#obstacle;
+    if (!this.#channel) return this.#obstacle;
+    return this.overdue > 0 ? 'silent' : undefined;
   }
 
   /** Resolves when the link is closed. Until then it finds the broker whenever that is there. */

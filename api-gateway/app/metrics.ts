@@ -10,7 +10,7 @@ import type { Traffic } from './live/traffic.ts';
 import { orderProblemKinds } from './order-problems.ts';
 import type { Publisher, PublishOrder } from './publisher.ts';
 
-const OBSTACLES: (Obstacle | 'silent')[] = ['unreachable', 'silent', 'blocked', 'refused', 'missing'];
+const OBSTACLES: Obstacle[] = ['unreachable', 'silent', 'blocked', 'refused', 'missing'];
 
 /** Seconds: the gateway's own time is far below a client's. */
 const OWN_TIMES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];

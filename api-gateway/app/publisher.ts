@@ -3,6 +3,7 @@ import type { Logger } from '@crud-master/plumbing/log';
 import type { Span } from '@crud-master/plumbing/spans';
 import type { ConfirmChannel, Options } from 'amqplib/callback_api';
 import type { BrokerLink, Obstacle } from './broker.ts';
+import type { BrokerLinks } from './broker-links.ts';
 import { orderProblems } from './order-problems.ts';
 import type { Trace } from './tracing.ts';
 
@@ -29,48 +30,54 @@ export interface PublisherOptions {
 interface Waiting {
   settle: (refusal?: Error) => void;
   overdue: boolean;
+  link: BrokerLink;
+  channel: ConfirmChannel;
 }
 
-/** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one. */
+/** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one, where no other node takes orders. */
 const CHANNEL_PATIENCE = 5000;
 
 /**
  * Publishes orders with confirms that do not wait for each other.
  *
  * Nothing is kept for later: what the broker does not take now is refused now, so that a refused order is never stored
- * behind the client's back, and a long outage costs no memory. While a confirm is overdue the broker counts as away,
- * and further orders are refused at once; the late confirm ends that.
+ * behind the client's back, and a long outage costs no memory. While a confirm is overdue that node counts as away,
+ * and further orders go to another, or are refused at once; the late confirm ends that.
  */
 export class Publisher {
   #closing = false;
-  #overdue = 0;
+  /** Orders whose answer is awaited. */
   #inFlight = 0;
   /** The last order that the broker confirmed had come back: it reached no queue. */
   #homeless = false;
   /** Ids of messages that came back and are not confirmed yet: an id twice where a client sent it twice at the same time. */
-  #returned: string[] = [];
-  readonly #link: BrokerLink;
+  readonly #returned = new WeakMap<ConfirmChannel, string[]>();
+  readonly #links: BrokerLinks;
   readonly #options: PublisherOptions;
   readonly #log: Logger;
 
-  constructor(link: BrokerLink, options: PublisherOptions, log: Logger) {
-    this.#link = link;
+  constructor(links: BrokerLinks, options: PublisherOptions, log: Logger) {
+    this.#links = links;
     this.#options = options;
     this.#log = log;
-    link.on('open', (channel) => {
-      this.#returned = [];
-      channel.on('return', ({ properties }) => this.#returned.push(properties.messageId));
+    links.on('open', (channel) => {
+      const returned: string[] = [];
+      this.#returned.set(channel, returned);
+      channel.on('return', ({ properties }) => returned.push(properties.messageId));
     });
   }
 
   publish: PublishOrder = (message) =>
     new Promise((resolve, reject) => {
-      const { channel } = this.#link;
       const refusal = this.#refusal();
-      if (refusal || !channel) return reject(refusal);
+      const link = this.#links.choose();
+      if (refusal || !link?.channel) return reject(refusal);
+      const { channel } = link;
       const span = message.trace.span && publicationSpan(message.trace.span, this.#options.queue, message.id);
       const waiting: Waiting = {
         overdue: false,
+        link,
+        channel,
         settle: (refusal) => {
           clearTimeout(deadline);
           span?.end(refusal && kindOf(refusal));
@@ -78,13 +85,13 @@ export class Publisher {
           else resolve();
         },
       };
-      const deadline = setTimeout(() => this.#passDeadline(waiting, channel), this.#options.publishTimeout);
+      const deadline = setTimeout(() => this.#passDeadline(waiting), this.#options.publishTimeout);
       const { id, content } = message;
       this.#inFlight++;
       try {
         channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message, span?.traceparent), (error) => {
           this.#leave(waiting);
-          waiting.settle(this.#outcome(id, error));
+          waiting.settle(this.#outcome(id, channel, error));
         });
       } catch {
         this.#leave(waiting); // the channel is closing: nothing was sent
@@ -97,18 +104,17 @@ export class Publisher {
     this.#closing = true;
     const end = Date.now() + this.#options.publishTimeout;
     while (this.#inFlight > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
-    await this.#link.close();
+    await this.#links.close();
   }
 
   /** Why orders are not taken now, as far as it is known, or nothing. */
-  get obstacle(): Obstacle | 'silent' | undefined {
+  get obstacle(): Obstacle | undefined {
     return this.#certainObstacle() ?? (this.#homeless ? 'missing' : undefined);
   }
 
   /** What is known to refuse an order without sending it. Whether a queue is back is known only by trying. */
-  #certainObstacle(): Obstacle | 'silent' | undefined {
-    if (this.#closing) return 'unreachable';
-    return this.#link.obstacle ?? (this.#overdue > 0 ? 'silent' : undefined);
+  #certainObstacle(): Obstacle | undefined {
+    return this.#closing ? 'unreachable' : this.#links.obstacle;
   }
 
   #refusal(): Error | undefined {
@@ -118,30 +124,37 @@ export class Publisher {
     return undefined;
   }
 
-  #passDeadline(waiting: Waiting, channel: ConfirmChannel): void {
+  #passDeadline(waiting: Waiting): void {
+    const { link, channel } = waiting;
+    const { publishTimeout } = this.#options;
+    this.#inFlight--;
     waiting.overdue = true;
-    this.#overdue++;
+    link.overdue++;
     waiting.settle(orderProblems.unknown());
-    if (this.#overdue > 1) return;
-    this.#log.warn({ after_ms: this.#options.publishTimeout }, 'broker does not confirm, refusing orders until it does');
+    if (link.overdue > 1) return;
+    const another = this.#links.choose();
+    if (!another) this.#log.warn({ after_ms: publishTimeout }, 'broker does not confirm, refusing orders until it does');
+    // With another node in use: as soon as no order on this channel can be within its time any more.
+    const patience = another ? publishTimeout : CHANNEL_PATIENCE;
     setTimeout(() => {
-      if (this.#overdue > 0 && this.#link.channel === channel) this.#link.replaceChannel('a confirm is overdue');
-    }, CHANNEL_PATIENCE).unref();
+      if (link.overdue > 0 && link.channel === channel) link.replaceChannel('a confirm is overdue');
+    }, patience).unref();
   }
 
-  #leave({ overdue }: Waiting): void {
-    this.#inFlight--;
-    if (overdue) this.#overdue--;
+  #leave({ overdue, link }: Waiting): void {
+    if (overdue) link.overdue--;
+    else this.#inFlight--;
   }
 
   /** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well, after it came back. */
-  #outcome(id: string, error: Error | null): Error | undefined {
+  #outcome(id: string, channel: ConfirmChannel, error: Error | null): Error | undefined {
     // amqplib's words: the error has no code
     if (error) return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown();
-    const place = this.#returned.length > 0 ? this.#returned.indexOf(id) : -1;
+    const returned = this.#returned.get(channel) ?? [];
+    const place = returned.indexOf(id);
     this.#homeless = place >= 0;
     if (place < 0) return undefined;
-    this.#returned.splice(place, 1);
+    returned.splice(place, 1);
     return orderProblems.missing();
   }
 }

@@ -6,7 +6,7 @@ import { createLog } from '@crud-master/plumbing/log';
 import { openSpans } from '@crud-master/plumbing/spans';
 import { startStatusServer } from '@crud-master/plumbing/status-server';
 import { createApp } from './app.ts';
-import { BrokerLink } from './broker.ts';
+import { BrokerLinks } from './broker-links.ts';
 import { loadConfig } from './config.ts';
 import { gatewayHealth } from './health.ts';
 import { createGatewayServer } from './http-server.ts';
@@ -26,18 +26,18 @@ export const run = (environment: Environment) =>
     const spans = await openSpans(config.tracing, log);
 
     const inventory = inventoryPool(config.inventory);
-    const link = new BrokerLink(config.broker, log);
-    const publisher = new Publisher(link, config.broker, log);
+    const links = new BrokerLinks(config.broker, log);
+    const publisher = new Publisher(links, config.broker, log);
 
-    const health = gatewayHealth(config.inventory.origin, publisher);
-    const live = createLive({ health, link, log, config });
+    const health = gatewayHealth(config.inventory.origin, publisher, links);
+    const live = createLive({ health, links, log, config });
     const { metrics, watch, measured } = gatewayMetrics(health, publisher, live.traffic, () => live.feed.look(), spans);
     const status = startStatusServer(config.status, { health, metrics, more: live.tell, log });
     const app = createApp({ log, inventory, publish: measured(publisher.publish), health, watch, live, config, spans });
     const server = createGatewayServer(app.callback(), config, log);
     // Who can connect may send orders at once, unless the broker is away.
-    const connected = once(link, 'open');
-    link.open();
+    const connected = once(links, 'open');
+    links.open();
     await Promise.race([connected, sleep(BROKER_PATIENCE)]);
     log.info({ addresses: await server.listen(config.listen.port, config.listen.hosts) }, 'listening');
 

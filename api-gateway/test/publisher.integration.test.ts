@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 import { connectOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 import { type Broker, startBroker } from '../../scripts/run/servers/rabbitmq/rabbitmq.ts';
-import { BrokerLink } from '../app/broker.ts';
+import { BrokerLinks } from '../app/broker-links.ts';
 import { loadConfig } from '../app/config.ts';
 import { type OrderMessage, Publisher } from '../app/publisher.ts';
 
@@ -16,7 +16,7 @@ let env: Record<string, string>;
 let home: string;
 let operator: ChannelModel;
 let channel: Channel;
-let link: BrokerLink;
+let links: BrokerLinks;
 let publisher: Publisher;
 let queue: string;
 
@@ -42,9 +42,9 @@ afterAll(async () => {
 function startPublisher(overrides: Record<string, string> = {}): void {
   const config = loadConfig({ ...env, ...overrides });
   const log = createLog('api_gateway', 'silent');
-  link = new BrokerLink(config.broker, log);
-  publisher = new Publisher(link, config.broker, log);
-  link.open();
+  links = new BrokerLinks(config.broker, log);
+  publisher = new Publisher(links, config.broker, log);
+  links.open();
 }
 
 beforeEach(async () => {

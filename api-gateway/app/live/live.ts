@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import type { StatusAddress } from '@crud-master/plumbing/status-server';
-import type { BrokerLink } from '../broker.ts';
+import type { BrokerLinks } from '../broker-links.ts';
 import type { Config } from '../config.ts';
 import { BillingReports } from './billing-reports.ts';
 import { Feed } from './feed.ts';
@@ -15,7 +15,7 @@ import { Traffic } from './traffic.ts';
 
 interface Parts {
   health: Health;
-  link: Pick<BrokerLink, 'connection'>;
+  links: Pick<BrokerLinks, 'connection'>;
   log: Logger;
   config: Pick<Config, 'broker' | 'instances' | 'livePage' | 'status' | 'billing'>;
 }
@@ -29,7 +29,7 @@ export interface Live {
 }
 
 /** What the live page shows, and what counts for it. */
-export function createLive({ health, link, log, config }: Parts): Live {
+export function createLive({ health, links, log, config }: Parts): Live {
   const { livePage } = config;
   const traffic = new Traffic();
   const billing = new BillingReports(processesFrom(config.billing.first, config.billing.instances));
@@ -44,7 +44,7 @@ export function createLive({ health, link, log, config }: Parts): Live {
     siblings,
     billing,
     tellsReasons: livePage.audience === 'local',
-    queues: new QueueWatch(() => link.connection),
+    queues: new QueueWatch(() => links.connection),
     billingQueue: config.broker.queue,
     deadLetterQueue: config.broker.deadLetterQueue,
     instances: config.instances,

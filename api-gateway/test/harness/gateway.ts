@@ -42,8 +42,9 @@ export async function startGateway(
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
   const spans = await openSpans(config.tracing, log);
-  const health = gatewayHealth(config.inventory.origin, broker);
-  const live = createLive({ health, link: { connection: undefined }, log, config });
+  const links = { connection: undefined, counts: { usable: 1, all: 1 } };
+  const health = gatewayHealth(config.inventory.origin, broker, links);
+  const live = createLive({ health, links, log, config });
   const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look(), spans);
   const app = createApp({ log, inventory, publish: measured(publish), health, watch, live, config, spans });
   const server = createGatewayServer(app.callback(), config, log);

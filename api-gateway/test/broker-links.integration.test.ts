@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createTestVhost } from '../../scripts/prove/tests/services.ts';
+import { connectOperator, type Operator } from '../../scripts/run/servers/rabbitmq/operator.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
+import { BrokerLinks } from '../app/broker-links.ts';
+import { loadConfig } from '../app/config.ts';
+import { gatewayHealth } from '../app/health.ts';
+import { Publisher } from '../app/publisher.ts';
+
+/** Room for that many orders under way. */
+const ROOM = 20;
+
+let env: Record<string, string>;
+let operator: Operator;
+/** Each stands for a node: two ways to one real broker. */
+let nodes: Relay[];
+let links: BrokerLinks;
+let publisher: Publisher;
+let logged: Record<string, unknown>[];
+
+beforeAll(async () => {
+  ({ env } = await createTestVhost());
+});
+beforeEach(async () => {
+  operator = await connectOperator(env);
+  await operator.channel.purgeQueue(env.BILLING_QUEUE!);
+  nodes = await Promise.all([1, 2].map(() => Relay.listen(() => Number(env.RABBITMQ_PORT))));
+});
+afterEach(async () => {
+  await publisher.close();
+  await Promise.all(nodes.map((node) => node.close()));
+  await operator.connection.close();
+});
+
+const nameOf = (node: Relay) => `127.0.0.1:${node.port}`;
+
+/** Resolves when each of these nodes would take orders. */
+async function start(through: Relay[]): Promise<void> {
+  const { broker } = loadConfig({
+    ...env,
+    RABBITMQ_HOST: through.map(nameOf).join(),
+    PUBLISH_TIMEOUT: '1500',
+    GATEWAY_MAX_ORDERS_IN_FLIGHT: String(ROOM),
+  });
+  logged = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line: string) => logged.push(JSON.parse(line)) });
+  links = new BrokerLinks(broker, log);
+  publisher = new Publisher(links, broker, log);
+  let open = 0;
+  links.on('open', () => open++);
+  links.open();
+  await expect.poll(() => open, { timeout: 10_000, interval: 10 }).toBe(through.length);
+}
+
+async function publish(id: string = randomUUID()) {
+  const started = performance.now();
+  const trace = { requestId: 'request-1', traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, continued: false };
+  const kind = await publisher.publish({ id, content: Buffer.from('{}'), trace }).then(
+    () => 'confirmed',
+    (error: { problem: { kind: string } }) => error.problem.kind,
+  );
+  return { id, kind, ms: performance.now() - started };
+}
+
+const kindOf = async () => (await publish()).kind;
+const moves = () => logged.filter(({ left }) => left);
+
+/** Ids of the orders in the queue, in their order. */
+async function queued(): Promise<string[]> {
+  const ids: string[] = [];
+  for (;;) {
+    const got = await operator.channel.get(env.BILLING_QUEUE!, { noAck: true });
+    if (!got) return ids;
+    ids.push(got.properties.messageId);
+  }
+}
+
+test('When the connection to the node in use is lost, the next order goes through another at once', async () => {
+  const [first, second] = nodes as [Relay, Relay];
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  expect(nodes.map(({ connections }) => connections)).toEqual([2, 2]);
+  first.begin('cut');
+  await expect.poll(() => logged.map(({ msg }) => msg), { interval: 5 }).toContain('broker lost');
+  const next = await publish();
+  expect(next.kind).toBe('confirmed');
+  expect(next.ms).toBeLessThan(300);
+  expect(moves()).toEqual([expect.objectContaining({ left: nameOf(first), reason: 'is not connected', node: nameOf(second) })]);
+
+  const health = gatewayHealth('http://127.0.0.1:1', publisher, links);
+  expect((await health.ready()).warnings).toEqual(['broker_nodes: only 1 of 2 takes orders']);
+  first.heal();
+  await expect.poll(async () => (await health.ready()).parts.broker_nodes?.state, { timeout: 5000 }).toBe('up');
+  expect(await kindOf()).toBe('confirmed');
+  expect(moves()).toHaveLength(1); // what works is not left
+  second.begin('cut');
+  await expect.poll(kindOf, { interval: 5 }).toBe('confirmed');
+  expect(moves()).toHaveLength(2);
+});
+
+test('When the node in use freezes, orders under way are unknown within 2 s, the next go through another; late confirms do no harm', async () => {
+  const [first, second] = nodes as [Relay, Relay];
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  first.begin('black-hole');
+  const late = sleep(800).then(() => publish()); // still within its time when the node is left
+  const ends = await Promise.all(Array.from({ length: ROOM - 1 }, () => publish()));
+  expect(new Set(ends.map(({ kind }) => kind))).toEqual(new Set(['outcome-unknown']));
+  expect(Math.max(...ends.map(({ ms }) => ms))).toBeLessThan(2000);
+
+  const next = await Promise.all(Array.from({ length: ROOM - 1 }, () => publish()));
+  expect(new Set(next.map(({ kind }) => kind))).toEqual(new Set(['confirmed']));
+  expect(Math.max(...next.map(({ ms }) => ms))).toBeLessThan(500);
+  expect(moves()).toEqual([expect.objectContaining({ left: nameOf(first), reason: 'does not confirm', node: nameOf(second) })]);
+
+  first.heal();
+  expect(await late).toMatchObject({ kind: 'confirmed' });
+  await expect.poll(() => links.counts.usable).toBe(2);
+  second.begin('cut');
+  await expect.poll(kindOf, { interval: 5 }).toBe('confirmed');
+  const ids = await queued();
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(ids).toEqual(expect.arrayContaining([...ends, ...next].map(({ id }) => id)));
+});
+
+test('When all nodes freeze, orders are refused at once until one is back', async () => {
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  for (const node of nodes) node.begin('black-hole');
+  for (const _ of nodes) {
+    const { kind, ms } = await publish();
+    expect(kind).toBe('outcome-unknown');
+    expect(ms).toBeLessThan(2000);
+  }
+  for (let i = 0; i < 100; i++) {
+    const { kind, ms } = await publish();
+    expect(kind).toBe('broker-unreachable');
+    expect(ms).toBeLessThan(50);
+  }
+  expect(logged).toContainEqual(expect.objectContaining({ msg: 'broker does not confirm, refusing orders until it does' }));
+  const replaced = { msg: 'broker lost', reason: 'a confirm is overdue', node: nameOf(nodes[0]!) };
+  await expect.poll(() => logged).toContainEqual(expect.objectContaining(replaced));
+  expect(links.counts.usable).toBe(0);
+  nodes[0]!.heal();
+  await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
+});
+
+test('With one node nothing is said of nodes', async () => {
+  const [only] = nodes as [Relay];
+  await start([only]);
+  expect(await kindOf()).toBe('confirmed');
+  expect(only.connections).toBe(2);
+  only.begin('cut');
+  await expect.poll(kindOf, { interval: 5 }).toBe('broker-unreachable');
+  only.heal();
+  await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
+  expect(logged.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['broker connected', 'broker lost']));
+  expect(logged.filter(({ node, left }) => node || left)).toEqual([]);
+  const { parts } = await gatewayHealth('http://127.0.0.1:1', publisher, links).ready();
+  expect(Object.keys(parts)).toEqual(['inventory', 'broker']);
+});
