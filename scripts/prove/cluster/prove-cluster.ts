@@ -8,12 +8,12 @@ import { anyFreePort } from '../../run/servers/ports.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { type ClusterProof, proveCluster } from './cluster-proof.ts';
 
-/** Milliseconds, of docs/cluster.md. `away`: when the node was the primary of PostgreSQL, no film is added until there is another one. */
+/** Milliseconds without a success, at most. No film is added while PostgreSQL has no primary. */
 const GOALS = { order: 3000, 'film read': 2500, 'film write': 30_000 } as const;
 /** Milliseconds that an answer may take. */
 const ANSWER = 2000;
 
-/** Gives the status to end with. Leaves a cluster that broke its promise as it is. */
+/** Gives the status to end with. What a cluster that broke its promise wrote stays for whoever looks into it. */
 export async function proveOnCluster(home: string, seed: string, faults: number): Promise<number> {
   const report = createReport();
   const cluster = clusterOf(home);

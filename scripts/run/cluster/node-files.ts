@@ -38,6 +38,7 @@ export function preparePrograms(
   const haproxyFile = join(folder, 'haproxy.cfg');
   writeFileSync(haproxyFile, databaseProxy(cluster, node));
   const [patroni, ...patroniArgs] = [...user.prefix, tools.python, tools.patroni, patroniFile];
+  writeBrokerFiles(cluster, node);
   const erlang = brokerEnvironment(cluster, node, rabbitmq);
   return [
     { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env: { ...env, GOGC: '25' } },
@@ -225,14 +226,9 @@ defaults
 ${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync')}`;
 }
 
-/** As a broker of its own has them (servers/rabbitmq/launch.ts), but for its name, which others have to find. */
-function brokerEnvironment(
-  { nodes, secrets }: Cluster,
-  node: Node,
-  { erlang, environment }: RabbitmqInstallation,
-): Record<string, string> {
+/** Writes what the broker of a node reads when it starts. */
+function writeBrokerFiles({ nodes, secrets }: Cluster, node: Node): void {
   const folder = join(node.folder, 'rabbitmq');
-  const below = (path: string) => pathFromCheckout(join(folder, path));
   rmSync(join(folder, '.erlang.cookie'), { force: true });
   writeFileSync(join(folder, '.erlang.cookie'), secrets.cookie, { mode: 0o400 });
   writeFileSync(join(folder, 'enabled_plugins'), '[].\n');
@@ -254,6 +250,16 @@ function brokerEnvironment(
       '',
     ].join('\n'),
   );
+}
+
+/** As a broker of its own has them (servers/rabbitmq/launch.ts), but for its name, which others have to find. For `rabbitmqctl`, too. */
+export function brokerEnvironment(
+  { nodes }: Cluster,
+  node: Node,
+  { erlang, environment }: RabbitmqInstallation,
+): Record<string, string> {
+  const folder = join(node.folder, 'rabbitmq');
+  const below = (path: string) => pathFromCheckout(join(folder, path));
   return {
     ...environment,
     ...(erlang && { PATH: `${erlang}:${process.env.PATH}` }),
@@ -274,6 +280,3 @@ function brokerEnvironment(
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel net_ticktime 8 -mnesia core_dir "${below('logs')}"`,
   };
 }
-
-/** The variables of `rabbitmqctl` for the broker of that node. */
-export const controlEnvironment = brokerEnvironment;

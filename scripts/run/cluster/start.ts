@@ -8,7 +8,7 @@ import { databases, migrate } from '../servers/migrations.ts';
 import { type App, listApps, startApp } from '../servers/pm2/apps.ts';
 import { pm2, startDaemon } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
-import { connect, type Postgres } from '../servers/postgres/connection.ts';
+import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { waitFor } from '../servers/process.ts';
 import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
@@ -19,7 +19,7 @@ import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { nodeEnvironment } from './environment.ts';
 import { type Cluster, type Node, PORTS } from './layout.ts';
-import { brokerName, controlEnvironment, MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
+import { brokerEnvironment, brokerName, MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
 import { thawNode } from './processes.ts';
 import { accepts, leaderOf, stateOf } from './state.ts';
 import { findTools } from './tools.ts';
@@ -103,15 +103,7 @@ async function requireUp<T>(problem: string, cluster: Cluster, check: () => Prom
 
 /** Roles, databases and tables, once, on the primary: Prisma takes a lock of the database's for it. */
 async function prepareDatabases(cluster: Cluster, leader: Node, environment: Environment): Promise<void> {
-  const server = {
-    pid: 0,
-    host: leader.address,
-    port: PORTS.postgres,
-    superuser: 'postgres',
-    password: cluster.secrets.superuser,
-    stop: () => Promise.resolve(),
-    kill: () => Promise.resolve(),
-  };
+  const server = { host: leader.address, port: PORTS.postgres, superuser: 'postgres', password: cluster.secrets.superuser };
   const own = nodeEnvironment(cluster, leader, environment);
   await ensureDatabases(
     server,
@@ -121,11 +113,11 @@ async function prepareDatabases(cluster: Cluster, leader: Node, environment: Env
       database: own[`${prefix}_NAME`]!,
     })),
   );
-  await settle(server, own.MOVIES_DB_NAME!);
+  await prepareReplication(server, own.MOVIES_DB_NAME!);
   for (const { app } of databases) await migrate(app, own);
 }
 
-async function settle(server: Postgres, movies: string): Promise<void> {
+async function prepareReplication(server: PostgresAddress, movies: string): Promise<void> {
   const client = await connect(server);
   try {
     // A former primary compares its files with the new one's over a session there, and PUBLIC may not connect to that database.
@@ -138,14 +130,14 @@ async function settle(server: Postgres, movies: string): Promise<void> {
 }
 
 /** `rabbitmqctl` of that node. Gives what it printed. */
-export async function control(
+async function control(
   cluster: Cluster,
   node: Node,
   rabbitmq: RabbitmqInstallation,
   program: string,
   ...args: string[]
 ): Promise<string> {
-  const env = { ...process.env, ...controlEnvironment(cluster, node, rabbitmq) };
+  const env = { ...process.env, ...brokerEnvironment(cluster, node, rabbitmq) };
   const names = ['--quiet', '--longnames', '--node', brokerName(node)];
   return (await run(join(rabbitmq.scripts, program), [...names, ...args], { cwd: checkout, env })).stdout;
 }

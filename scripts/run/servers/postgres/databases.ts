@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { connect, type Postgres } from './connection.ts';
+import { connect, type PostgresAddress } from './connection.ts';
 
 const CREATE = new URL('./create-database.sql', import.meta.url);
 const ADOPT = new URL('./adopt-tables.sql', import.meta.url);
@@ -55,7 +55,7 @@ interface OwnedDatabase {
 }
 
 /** Makes the roles and the databases that they own, or brings them up to date: what a former role owned becomes the new one's. */
-export async function ensureDatabases(server: Postgres, wanted: OwnedDatabase[]): Promise<void> {
+export async function ensureDatabases(server: PostgresAddress, wanted: OwnedDatabase[]): Promise<void> {
   const create = async () => {
     for (const one of wanted) await using(server, 'postgres', (client) => createOwnedDatabase(client, { ...one, ctype: CTYPE }));
   };
@@ -65,7 +65,7 @@ export async function ensureDatabases(server: Postgres, wanted: OwnedDatabase[])
   if (moved) await create(); // whose owner was the former role, the other database changed hands too
 }
 
-async function using<T>(server: Postgres, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function using<T>(server: PostgresAddress, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = await connect(server, database);
   try {
     return await work(client);
