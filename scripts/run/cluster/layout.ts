@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../terminal/failure.mjs';
+import { mayIsolate } from './network.ts';
 
 export const NAMES = ['node-1', 'node-2', 'node-3'] as const;
 
@@ -21,7 +22,7 @@ export const PORTS = {
   /** Where billing says how it is. */
   billing: 22200,
   rabbitmq: 22672,
-  /** Of the first node; each other has the next, because the port mapper that they share takes a port for one node's. */
+  /** Of the first node; each other has the next: on one loopback they share the port mapper, which takes a port for one node's. */
   distribution: 22673,
   epmd: 22369,
 } as const;
@@ -32,11 +33,19 @@ export interface Node {
   address: string;
   /** All that it keeps. Without it, it is a new machine. */
   folder: string;
+  /** Its own network, where it has one. */
+  namespace?: string | undefined;
 }
 
 export interface Cluster {
   home: string;
+  /** Tells its interfaces from those of other clusters on this computer. */
+  mark: string;
   nodes: Node[];
+  /** Whether each node has a network of its own, whose cables can be cut. Else all are on the loopback of this computer. */
+  isolated: boolean;
+  /** Where connections of this computer itself to a node come from. */
+  host: string;
   secrets: Secrets;
 }
 
@@ -52,13 +61,41 @@ interface Secrets {
 /** The cluster below that home. Each home has addresses of its own, so that two checkouts, and a single stack, do not meet. */
 export function clusterOf(home: string): Cluster {
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const [second, third] = createHash('sha256').update(realpathSync(home)).digest();
+  const digest = createHash('sha256').update(realpathSync(home)).digest();
+  const mark = digest.toString('hex').slice(0, 6);
+  const isolated = isIsolated(home);
+  const { host, addresses } = isolated ? ownNetworks(digest) : loopback(digest);
   const nodes = NAMES.map((name, i) => ({
     name,
-    address: `127.${(second! % 254) + 1}.${third!}.${i + 1}`, // never 127.0.x.x, where others are
+    address: addresses[i]!,
     folder: join(home, name),
+    namespace: isolated ? `crud-${mark}-${name}` : undefined,
   }));
-  return { home, nodes, secrets: secretsOf(home) };
+  return { home, mark, nodes, isolated, host, secrets: secretsOf(home) };
+}
+
+/** Decided once: what the servers have written holds their addresses. */
+function isIsolated(home: string): boolean {
+  const file = join(home, 'network');
+  if (!existsSync(file)) writeFileSync(file, !existsSync(join(home, 'secrets.json')) && mayIsolate() ? 'own' : 'loopback');
+  return readFileSync(file, 'utf8') === 'own';
+}
+
+interface Addresses {
+  host: string;
+  addresses: string[];
+}
+
+function loopback([second, third]: Buffer): Addresses {
+  const network = `127.${(second! % 254) + 1}.${third!}`; // never 127.0.x.x, where others are
+  return { host: '127.0.0.1', addresses: NAMES.map((_, i) => `${network}.${i + 1}`) };
+}
+
+/** Eight addresses of 198.18.0.0/15, which nobody has: it is for tests of networks (RFC 2544, appendix C.2.2). */
+function ownNetworks([second, third, fourth]: Buffer): Addresses {
+  const first = (fourth! >> 3) << 3;
+  const at = (i: number) => `198.${18 + (second! & 1)}.${third!}.${first + i}`;
+  return { host: at(6), addresses: NAMES.map((_, i) => at(i + 1)) };
 }
 
 function secretsOf(home: string): Secrets {

@@ -57,6 +57,7 @@ export function preparePrograms(
       env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
     },
     { name: 'rabbitmq', script: join(rabbitmq.scripts, 'rabbitmq-server'), args: [], cwd: checkout, env: { ...env, ...erlang } },
+    ...(cluster.isolated ? [portMapper([node], rabbitmq, env)] : []),
   ];
 }
 
@@ -88,9 +89,9 @@ const etcdApi = ({ patroniVersion }: Tools): 'etcd' | 'etcd3' =>
   patroniVersion.localeCompare('3.0.3', 'en', { numeric: true }) < 0 ? 'etcd' : 'etcd3';
 
 /** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
-function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }: Node, tools: Tools): object {
-  const network = nodes.map((node) => `${node.address}/32`);
-  const ours = [...network, '127.0.0.1/32']; // whom the system takes for the sender, on loopback
+function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, folder }: Node, tools: Tools): object {
+  // This computer: its own commands, and on loopback whom the system takes for the sender.
+  const ours = [...nodes.map(({ address }) => address), host].map((address) => `${address}/32`);
   return {
     scope: 'crud-master',
     name,
@@ -99,7 +100,7 @@ function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }:
     bootstrap: {
       dcs: {
         ttl: 20,
-        loop_wait: 2,
+        loop_wait: 1,
         retry_timeout: 5,
         primary_start_timeout: 0, // a primary that ended is not waited for: another one takes its place
         maximum_lag_on_failover: 1_048_576, // bytes
@@ -131,11 +132,11 @@ function patroniSettings({ nodes, secrets }: Cluster, { name, address, folder }:
 }
 
 /**
- * What stands for the network: the clients' address, which keepalived moves in the machines, and Erlang's port mapper, of which a
- * computer can have one only on its loopback addresses. No fault of a node touches them.
+ * What stands for the network: the clients' address, which keepalived moves in the machines, and Erlang's port mapper where all nodes
+ * are on one loopback. No fault of a node touches them.
  */
 export function prepareNetwork(
-  { home, nodes }: Cluster,
+  { home, nodes, isolated }: Cluster,
   port: number,
   { tools, rabbitmq }: { tools: Tools; rabbitmq: RabbitmqInstallation },
 ): Program[] {
@@ -150,15 +151,18 @@ export function prepareNetwork(
       cwd: home,
       env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
     },
-    {
-      name: 'epmd',
-      script: join(rabbitmq.erlang ?? '', 'epmd'),
-      args: ['-address', nodes.map(({ address }) => address).join(','), '-port', String(PORTS.epmd)],
-      cwd: checkout,
-      env: { ...env, ...rabbitmq.environment },
-    },
+    ...(isolated ? [] : [portMapper(nodes, rabbitmq, env)]),
   ];
 }
+
+/** Of Erlang: where a broker asks for another one's port. On addresses of one loopback there can be one only. */
+const portMapper = (nodes: Node[], rabbitmq: RabbitmqInstallation, env: Record<string, string>): Program => ({
+  name: 'epmd',
+  script: join(rabbitmq.erlang ?? '', 'epmd'),
+  args: ['-address', nodes.map(({ address }) => address).join(','), '-port', String(PORTS.epmd)],
+  cwd: checkout,
+  env: { ...env, ...rabbitmq.environment },
+});
 
 /**
  * Films go to gateways that can serve them. Orders need no database, and go to any gateway that lives; so do films when no gateway

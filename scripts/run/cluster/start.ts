@@ -19,6 +19,7 @@ import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { nodeEnvironment } from './environment.ts';
 import { type Cluster, type Node, PORTS } from './layout.ts';
+import { buildNetwork, entryTo, mend } from './network.ts';
 import { brokerEnvironment, brokerName, MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
 import { thawNode } from './processes.ts';
 import { accepts, leaderOf, stateOf } from './state.ts';
@@ -39,14 +40,19 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     async (detail) => [await findTools(detail), await findRabbitmq(detail)] as const,
   );
   const { nodes } = cluster;
+  await buildNetwork(cluster);
+  await mend(cluster);
   for (const node of nodes) thawNode(node);
   await report.step('Servers', async (detail) => {
     detail('of three nodes');
     await startPrograms(cluster.home, prepareNetwork(cluster, port, { tools, rabbitmq }));
     // Before a broker starts a port mapper of its own, which would be on one address only.
-    await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, PORTS.epmd));
+    if (!cluster.isolated)
+      await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, PORTS.epmd));
     const user = unprivileged();
-    await Promise.all(nodes.map((node) => startPrograms(node.folder, preparePrograms(cluster, node, { tools, rabbitmq, user }))));
+    await Promise.all(
+      nodes.map((node) => startPrograms(node.folder, preparePrograms(cluster, node, { tools, rabbitmq, user }), entryTo(node))),
+    );
   });
   const primary = report.step('PostgreSQL', async (detail) => {
     const leader = await requireUp('PostgreSQL has no primary', cluster, () => leaderOf(cluster));
@@ -66,10 +72,10 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
   }
 }
 
-/** Those of that home that are down. */
-async function startPrograms(home: string, programs: Program[]): Promise<void> {
+/** Those of that home that are down. `entry`: to the network that all of it is on, because PM2's daemon is. */
+async function startPrograms(home: string, programs: Program[], entry: string[] = []): Promise<void> {
   mkdirSync(join(home, 'pm2'), { recursive: true, mode: 0o700 });
-  await startDaemon(home, { [MARK]: home, PM2_KILL_SIGNAL: 'SIGTERM' }); // PM2's own is SIGINT, which Erlang takes for a question
+  await startDaemon(home, { [MARK]: home, PM2_KILL_SIGNAL: 'SIGTERM' }, entry); // PM2's own is SIGINT, which Erlang takes for a question
   const online = new Set((await listApps(home)).filter(isOnline).map(({ name }) => name));
   const down = programs.filter(({ name }) => !online.has(name));
   if (down.length === 0) return;
@@ -139,7 +145,8 @@ async function control(
 ): Promise<string> {
   const env = { ...process.env, ...brokerEnvironment(cluster, node, rabbitmq) };
   const names = ['--quiet', '--longnames', '--node', brokerName(node)];
-  return (await run(join(rabbitmq.scripts, program), [...names, ...args], { cwd: checkout, env })).stdout;
+  const [command, ...rest] = [...entryTo(node), join(rabbitmq.scripts, program), ...names, ...args];
+  return (await run(command!, rest, { cwd: checkout, env })).stdout;
 }
 
 async function isFormed(cluster: Cluster, rabbitmq: RabbitmqInstallation): Promise<boolean> {

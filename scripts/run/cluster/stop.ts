@@ -2,6 +2,7 @@ import { deleteApp, listApps } from '../servers/pm2/apps.ts';
 import { findDaemon, stopDaemon } from '../servers/pm2/daemon.ts';
 import type { Report } from '../terminal/report.ts';
 import type { Cluster } from './layout.ts';
+import { mend, removeNetwork } from './network.ts';
 import { killNode, processesOf, thawNode } from './processes.ts';
 
 /** In the order in which they stop: what takes work in first. HAProxy is the services' way to the database. */
@@ -11,6 +12,7 @@ const ORDER = ['api_gateway', 'billing_app', 'inventory_app', 'haproxy', 'rabbit
 export async function stopCluster(cluster: Cluster, report: Report): Promise<boolean> {
   const network = { name: 'network', address: '', folder: cluster.home };
   const ran = [...cluster.nodes, network].some((node) => processesOf(node).length > 0);
+  await mend(cluster);
   for (const node of cluster.nodes) thawNode(node);
   const up = cluster.nodes.filter(({ folder }) => findDaemon(folder) !== undefined);
   const known = new Set((await Promise.all(up.map(({ folder }) => listApps(folder)))).flat().map(({ name }) => name));
@@ -21,5 +23,6 @@ export async function stopCluster(cluster: Cluster, report: Report): Promise<boo
   }
   await Promise.all([...cluster.nodes, network].map(({ folder }) => stopDaemon(folder)));
   for (const node of cluster.nodes) await killNode(node); // what a crashed part left behind
+  await removeNetwork(cluster);
   return ran;
 }

@@ -1,14 +1,16 @@
 /**
  * Three equal nodes on this computer (docs/cluster.md):
  *
- *     npm run cluster -- start | stop | status | kill NODE | freeze NODE | heal
+ *     npm run cluster -- start | stop | status | kill NODE | freeze NODE | cut NODE [NODE] [--one-way] | heal
  *
  *     start        brings up what is down
  *     stop         ends all of it; the data stays
  *     status       what runs, who leads, and what one more failure would mean. 0 when nothing is missing, else 1
  *     kill NODE    ends every process of that node at once, as a power cut would
  *     freeze NODE  stops every process of that node: it is there and does nothing
- *     heal         brings back what was killed or frozen
+ *     cut NODE     cuts its cables: what it sends gets lost, and what is sent to it. To one other node only with a second NODE;
+ *                  with --one-way only what the first sends gets lost. Needs root, see docs/cluster.md
+ *     heal         brings back what was killed, frozen or cut
  *
  * NODE: node-1, node-2 or node-3.
  */
@@ -17,6 +19,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
+import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
@@ -33,7 +36,12 @@ const portOf = ({ API_GATEWAY_PORT }: Record<string, string>) => Number(API_GATE
 
 const report = createReport();
 
-const actions: Record<string, (cluster: Cluster, name?: string) => Promise<number | undefined>> = {
+interface Options {
+  other: string | undefined;
+  'one-way': boolean;
+}
+
+const actions: Record<string, (cluster: Cluster, name: string | undefined, options: Options) => Promise<number | undefined>> = {
   start: (cluster) => bringUp(cluster),
   heal: (cluster) => bringUp(cluster),
   async stop(cluster) {
@@ -56,21 +64,30 @@ const actions: Record<string, (cluster: Cluster, name?: string) => Promise<numbe
     console.log(`${node.name}: ${processesOf(node).length} processes are frozen. npm run cluster -- heal lets them go on.`);
     return 0;
   },
+  async cut(cluster, name, { other, 'one-way': oneWay }) {
+    await cut(cluster, nodeNamed(cluster, name), other ? nodeNamed(cluster, other) : undefined, oneWay);
+    console.log(`Lost is what is sent from ${(await cutsOf(cluster)).join(', ')}. npm run cluster -- heal mends it.`);
+    return 0;
+  },
 };
 
 await runCommand(async () => {
-  const { positionals } = parseArgs({ allowPositionals: true });
-  const [action = 'status', name] = positionals;
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { 'one-way': { type: 'boolean', default: false } },
+  });
+  const [action = 'status', name, other] = positionals;
+  const options = { other, ...values };
   const act = actions[action];
   if (!act) throw new Failure(`npm run cluster -- ${Object.keys(actions).join(' | ')}: there is no "${action}".`);
   const home = localHome();
   requireOwner(home);
   const cluster = clusterOf(join(home, 'cluster'));
   const changes = action === 'start' || action === 'stop' || action === 'heal';
-  if (!changes) return act(cluster, name);
+  if (!changes) return act(cluster, name, options);
   return withLock(
     join(cluster.home, 'lock'),
-    () => act(cluster, name),
+    () => act(cluster, name, options),
     (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the cluster`),
   );
 });
@@ -120,6 +137,8 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
+  const cuts = await cutsOf(cluster);
+  if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);
   return isWhole ? 0 : 1;
 }

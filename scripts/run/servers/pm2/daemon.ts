@@ -72,14 +72,15 @@ export function findDaemon(home: string): number | undefined {
 
 /**
  * What runs in cluster mode has the daemon's variables and its Node, and takes connections by itself, not from the
- * daemon (`none`): see docs/decisions/cluster-mode.md. `own`: variables beside these.
+ * daemon (`none`): see docs/decisions/cluster-mode.md. `own`: variables beside these. `entry`: what its command starts with.
  */
-export async function startDaemon(home: string, own: Record<string, string> = {}): Promise<void> {
+export async function startDaemon(home: string, own: Record<string, string> = {}, entry: string[] = []): Promise<void> {
   mkdirSync(join(home, 'pm2'), { recursive: true });
   for (const log of globSync('{pm2.log,logs/*-error.log}', { cwd: join(home, 'pm2') })) beginShort(join(home, 'pm2', log));
   const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
   const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none', ...own };
-  await run(process.execPath, [program, 'ping'], { cwd: checkout, env });
+  const [command, ...args] = [...entry, process.execPath, program, 'ping'];
+  await run(command!, args, { cwd: checkout, env });
 }
 
 export async function stopDaemon(home: string): Promise<void> {
