@@ -75,6 +75,7 @@ function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node, tool
     'initial-cluster-state': 'new',
     'heartbeat-interval': '250', // milliseconds, as the next
     'election-timeout': '2500',
+    'pre-vote': 'true', // else one that was cut off unseats the leader when it is back, and with it the primary (seen: 12 s)
     'auto-compaction-retention': '1', // hours
     'enable-v2': String(etcdApi(tools) === 'etcd'),
   }).map(([option, value]) => `--${option}=${value}`);
@@ -126,7 +127,17 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
         rewind: { username: 'rewind', password: secrets.rewind },
       },
       pg_hba: ours.flatMap((one) => [`host replication replication ${one} scram-sha-256`, `host all all ${one} scram-sha-256`]),
-      parameters: { unix_socket_directories: '', shared_buffers: '32MB', jit: 'off', password_encryption: 'scram-sha-256' },
+      parameters: {
+        unix_socket_directories: '',
+        shared_buffers: '32MB',
+        jit: 'off',
+        password_encryption: 'scram-sha-256',
+        // A standby asks a new primary before its slot is there, and again after this: 5 s without writes with the default.
+        wal_retrieve_retry_interval: '200ms',
+        // One that is cut off is not waited for longer. With the defaults, a minute, commits would be.
+        wal_sender_timeout: '3s',
+        wal_receiver_timeout: '3s',
+      },
     },
   };
 }
