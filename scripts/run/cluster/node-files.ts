@@ -58,6 +58,13 @@ export function preparePrograms(
     },
     { name: 'rabbitmq', script: join(rabbitmq.scripts, 'rabbitmq-server'), args: [], cwd: checkout, env: { ...env, ...erlang } },
     ...(cluster.isolated ? [portMapper([node], rabbitmq, env)] : []),
+    {
+      name: 'rejoin-broker',
+      script: join(import.meta.dirname, 'rejoin-broker.sh'),
+      args: rejoinArguments(cluster, node, rabbitmq),
+      cwd: checkout,
+      env: { ...env, ...erlang },
+    },
   ];
 }
 
@@ -166,6 +173,17 @@ export function prepareNetwork(
   ];
 }
 
+function rejoinArguments({ nodes }: Cluster, node: Node, rabbitmq: RabbitmqInstallation): string[] {
+  const rank = String(nodes.indexOf(node));
+  const pidFile = join(node.folder, 'rabbitmq', 'data', `${brokerName(node)}.pid`);
+  const peers = nodes.filter((other) => other !== node).map(({ address }) => address);
+  const control = [join(rabbitmq.scripts, 'rabbitmqctl'), '--quiet', '--longnames', '--node', brokerName(node)];
+  return [
+    ...[rank, pidFile, node.address, String(PORTS.rabbitmq), ...peers],
+    ...['--', ...control, 'eval', 'rabbit_node_monitor:partitions().'],
+  ];
+}
+
 /** Of Erlang: where a broker asks for another one's port. On addresses of one loopback there can be one only. */
 const portMapper = (nodes: Node[], rabbitmq: RabbitmqInstallation, env: Record<string, string>): Program => ({
   name: 'epmd',
@@ -256,7 +274,7 @@ function writeBrokerFiles({ nodes, secrets }: Cluster, node: Node): void {
       `distribution.listener.interface = ${node.address}`,
       'cluster_formation.peer_discovery_backend = classic_config',
       ...nodes.map((one, i) => `cluster_formation.classic_config.nodes.${i + 1} = ${brokerName(one)}`),
-      'cluster_partition_handling = autoheal',
+      'cluster_partition_handling = ignore', // rejoin-broker.sh says why
       'vm_memory_high_watermark.absolute = 1GB',
       'disk_free_limit.absolute = 200MB',
       'log.file = rabbitmq.log',

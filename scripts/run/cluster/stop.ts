@@ -6,7 +6,7 @@ import { mend, removeNetwork } from './network.ts';
 import { killNode, processesOf, thawNode } from './processes.ts';
 
 /** In the order in which they stop: what takes work in first. HAProxy is the services' way to the database. */
-const ORDER = ['api_gateway', 'billing_app', 'inventory_app', 'haproxy', 'rabbitmq', 'patroni', 'etcd'];
+const ORDER = ['api_gateway', 'billing_app', 'inventory_app', 'haproxy', 'rejoin-broker', 'rabbitmq', 'patroni', 'etcd'];
 
 /** Stops all of it, one kind after the other on all nodes; nothing that was answered is lost. Gives false when nothing ran. */
 export async function stopCluster(cluster: Cluster, report: Report): Promise<boolean> {
