@@ -52,7 +52,7 @@ away() {
   ((status == 2))
 }
 
-now=$(date +%s) alone_since=0 deaf_since=0 check_at=0 met=false pending=false
+now=$(date +%s) alone_since=0 deaf_since=0 check_at=0 met=false all=${#peers[@]} were_missing=0
 while sleep 2; do
   before=$now now=$(date +%s)
   missing=0
@@ -62,27 +62,26 @@ while sleep 2; do
   now=$(date +%s)
   stood_still=$((now - before))
 
-  if ((missing == 0)); then
+  if ((missing == all)); then
+    if $met && ((alone_since == 0)); then alone_since=$now; fi
+  else
     if ((alone_since > 0 && now - alone_since >= alone_limit)); then
-      restart 'no other node was to be reached, and they are back'
-    elif $met && ((stood_still > alone_limit + ${#peers[@]} + 3)); then
+      restart 'no other node was to be reached, and one is back'
+    elif $met && ((stood_still > alone_limit + all + 3)); then
       restart "this node stood still for $stood_still seconds"
     fi
-    alone_since=0 met=true
-  elif ((missing == ${#peers[@]})); then
-    if $met && ((alone_since == 0)); then alone_since=$now; fi
+    alone_since=0
+    if ((missing == 0)); then met=true; fi
   fi
-  if ((missing > 0)); then
-    pending=$met check_at=0
-  elif $pending; then
-    pending=false check_at=$((now + settle_time + 10 * rank))
-  fi
+  if ((missing < were_missing)); then check_at=$((now + settle_time + 10 * rank)); fi
+  were_missing=$missing
+
   if ((check_at > 0 && now >= check_at)); then
     check_at=0
     partitions=$("$@" 2>/dev/null) || partitions='[]'
     if [[ $partitions != '[]' ]]; then
       restart "it sees a partition: $partitions"
-      pending=true # the others may still see it
+      check_at=$((now + settle_time + 10 * rank)) # another one may have to
     fi
   fi
 
