@@ -1,8 +1,8 @@
 import { type Environment, homeEnvironment } from '../stack/environment.ts';
 import { type Cluster, type Node, PORTS } from './layout.ts';
 
-/** What the services of every node have: `.env`, with this cluster's own passwords. */
-export const clusterEnvironment = (home: string): Environment => homeEnvironment(home, {});
+/** What the services of every node have: `.env`, or what is set in the caller's environment, with this cluster's own passwords. */
+export const clusterEnvironment = (home: string): Environment => homeEnvironment(home, process.env);
 
 /** For the services of that node. They do not know that there are others, but for the broker's other nodes. */
 export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Environment): Environment {
