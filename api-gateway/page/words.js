@@ -17,7 +17,8 @@ const milliseconds = (ms) => (ms === null ? '–' : `${ms} ms`);
 /** @param {import('../app/live/state.ts').LiveState} live */
 export function summaryOf(live) {
   const down = Object.entries(live.parts).filter(([, { state }]) => state === 'down');
-  if (down.length === 0) return 'All parts work.';
+  const lost = redundancyOf(live).filter(({ isWhole }) => !isWhole);
+  if (down.length === 0) return ['All parts work.', ...lost.map(({ text }) => text)].join(' ');
   const words = down.map(([name, { reason }]) =>
     name === 'billing' && reason?.startsWith('nobody') ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,
   );
@@ -67,3 +68,85 @@ export const instanceText = ({ instance: { of, seen } }) => {
   if (of === 1) return '';
   return seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`;
 };
+
+/** @param {number} count */
+const bytes = (count) => {
+  const [unit, size] = count < 1e6 ? ['kB', 1e3] : count < 1e9 ? ['MB', 1e6] : ['GB', 1e9];
+  return count < 1000 ? `${count} bytes` : `${(count / size).toFixed(1)} ${unit}`;
+};
+
+/** @param {{ role?: string | undefined, lag?: number | undefined }} database */
+export const databaseText = ({ role = 'down', lag }) => (lag ? `${role}, ${bytes(lag)} behind` : role);
+
+/** @param {import('../app/live/state.ts').LivePart} part @param {string} whenUp */
+const nodeCell = ({ state, since: from, reason }, whenUp) => ({
+  text: reason ? `${state} since ${since(from)}: ${reason}` : whenUp,
+  kind: state,
+});
+
+/** @param {import('../app/live/state.ts').LiveState} live */
+export const nodeRows = ({ nodes = [] }) =>
+  nodes.map(({ name, broker, database }) => [
+    name,
+    nodeCell(broker, broker.inUse ? "up, this gateway's orders go through it" : 'up'),
+    database ? nodeCell(database, databaseText(database)) : 'nobody is asked',
+  ]);
+
+/** @param {import('../app/live/state.ts').LiveState} live */
+export const redundancyText = (live) =>
+  redundancyOf(live)
+    .map(({ text }) => text)
+    .join(' ');
+
+const NO_DATABASE_SEEN = { text: 'No node tells of its PostgreSQL.', isWhole: false };
+
+/** What is left of several nodes. @param {import('../app/live/state.ts').LiveState} live */
+function redundancyOf({ nodes }) {
+  if (!nodes) return [];
+  const brokers = nodes.filter(({ broker }) => broker.state === 'up').length;
+  const sentences = [brokerRedundancy(brokers, nodes.length)];
+  const roles = nodes.flatMap(({ database }) => (database ? [database.role] : []));
+  if (roles.length === 0) return sentences;
+  return [...sentences, roles.some(Boolean) ? databaseRedundancy(roles) : NO_DATABASE_SEEN];
+}
+
+/** @param {number} most */
+const majorityOf = (most) => Math.floor(most / 2) + 1;
+
+/**
+ * What works with so many brokers of how many, and what one more failure would mean.
+ * @param {number} brokers @param {number} most
+ */
+export function brokerRedundancy(brokers, most) {
+  const majority = majorityOf(most);
+  if (brokers > majority) return { text: 'Orders are taken, and still are when any one node fails.', isWhole: true };
+  const text =
+    brokers < majority
+      ? `Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`
+      : `Orders are taken. One more broker down stops them: ${brokers} of ${most} are up.`;
+  return { text, isWhole: false };
+}
+
+/**
+ * The same of each node's PostgreSQL: its role, or undefined where it is down. A commit waits for the synchronous standby.
+ * @param {(string | undefined)[]} roles @param {string} whyNoPrimary
+ */
+export function databaseRedundancy(roles, whyNoPrimary = '') {
+  const up = roles.filter((role) => role !== undefined).length;
+  if (!roles.includes('primary'))
+    return {
+      text: `Nothing is written to the databases: there is no primary${whyNoPrimary}. Orders wait in the queue.`,
+      isWhole: false,
+    };
+  if (!roles.includes('synchronous standby'))
+    return {
+      text: 'Nothing is written to the databases: the primary has no synchronous standby, and would be the only one to have it. Orders wait in the queue.',
+      isWhole: false,
+    };
+  if (up <= majorityOf(roles.length))
+    return {
+      text: `Films and orders are stored. One more PostgreSQL down stops that: ${up} of ${roles.length} are up.`,
+      isWhole: false,
+    };
+  return { text: 'Films and orders are stored, and still are when any one node fails.', isWhole: true };
+}
