@@ -31,11 +31,12 @@ export interface WatchedStack {
   end(): Promise<void>;
 }
 
-/** Its services have the first five free ports from `firstPort` on. */
+/** Its services have the first five free ports from `firstPort` on. `ofGateway`: settings of the gateway alone. */
 export async function startWatchedStack(
   name: string,
   firstPort: number,
   settings: Record<string, string> = {},
+  ofGateway: Record<string, string> = {},
 ): Promise<WatchedStack> {
   const first = await freePort(firstPort, PORTS.length);
   const ports = Object.fromEntries(PORTS.map((key, n) => [key, String(first + n)]));
@@ -49,7 +50,7 @@ export async function startWatchedStack(
   const through: Record<App, Record<string, string>> = {
     'inventory-app': {},
     'billing-app': { ORDERS_DB_PORT: port('billing-orders_db') },
-    'api-gateway': { RABBITMQ_PORT: port('gateway-broker'), INVENTORY_PORT: port('gateway-inventory') },
+    'api-gateway': { RABBITMQ_PORT: port('gateway-broker'), INVENTORY_PORT: port('gateway-inventory'), ...ofGateway },
   };
   const children = {} as Record<App, ChildProcess>;
   const start = (app: App) => {
@@ -79,7 +80,7 @@ export async function startWatchedStack(
       await Promise.all(Object.values(links).map((link) => link.close()));
     },
   };
-  if (await waitFor(40_000, () => isHealthy(prometheus, partsOf(settings)))) return stack;
+  if (await waitFor(40_000, () => isHealthy(prometheus, partsOf(ofGateway)))) return stack;
   await stack.end();
   throw new Error(`The stack ${name} is not healthy after 40 seconds, as its Prometheus sees it.`);
 }

@@ -23,8 +23,8 @@ const fired = new Set<string>();
 const stacks: WatchedStack[] = [];
 let broker: Broker;
 
-async function watch(name: string, settings?: Record<string, string>): Promise<WatchedStack> {
-  const stack = await startWatchedStack(name, FIRST_PORT + 10 * watched++, settings);
+async function watch(name: string, ...settings: Record<string, string>[]): Promise<WatchedStack> {
+  const stack = await startWatchedStack(name, FIRST_PORT + 10 * watched++, ...settings);
   stacks.push(stack);
   return stack;
 }
@@ -164,10 +164,11 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
     beforeAll(async () => {
       primary = await PatroniStandIn.listen(PRIMARY);
       standby = await PatroniStandIn.listen(SYNCHRONOUS);
-      stack = await watch('films', {
+      const nodes = {
         RABBITMQ_HOST: '127.0.0.1,localhost', // two nodes: two names of one broker
         CLUSTER_NODES: `127.0.0.1:${primary.port},localhost:${standby.port}`,
-      });
+      };
+      stack = await watch('films', {}, nodes);
       operator = await connectOperator(stack.env);
     });
     afterAll(async () => {
