@@ -17,12 +17,17 @@ const milliseconds = (ms) => (ms === null ? '–' : `${ms} ms`);
 /** @param {import('../app/live/state.ts').LiveState} live */
 export function summaryOf(live) {
   const down = Object.entries(live.parts).filter(([, { state }]) => state === 'down');
-  const lost = redundancyOf(live).filter(({ isWhole }) => !isWhole);
-  if (down.length === 0) return ['All parts work.', ...lost.map(({ text }) => text)].join(' ');
+  if (down.length === 0) return aboutNodes(redundancyOf(live)).join(' ');
   const words = down.map(([name, { reason }]) =>
     name === 'billing' && reason?.startsWith('nobody') ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,
   );
   return `${words.join('. ')}.`;
+}
+
+/** With one of everything, and while any node may fail, there is no more to say. @param {ReturnType<typeof redundancyOf>} redundancy */
+function aboutNodes(redundancy) {
+  const lost = redundancy.filter(({ isWhole }) => !isWhole).map(({ text }) => text);
+  return redundancy.every(({ works }) => works) ? ['All parts work.', ...lost] : lost;
 }
 
 /** @param {import('../app/live/state.ts').LiveState} live */
@@ -98,7 +103,7 @@ export const redundancyText = (live) =>
     .map(({ text }) => text)
     .join(' ');
 
-const NO_DATABASE_SEEN = { text: 'No node tells of its PostgreSQL.', isWhole: false };
+const NO_DATABASE_SEEN = { text: 'No node tells of its PostgreSQL.', works: true, isWhole: false };
 
 /** What is left of several nodes. @param {import('../app/live/state.ts').LiveState} live */
 function redundancyOf({ nodes }) {
@@ -119,12 +124,14 @@ const majorityOf = (most) => Math.floor(most / 2) + 1;
  */
 export function brokerRedundancy(brokers, most) {
   const majority = majorityOf(most);
-  if (brokers > majority) return { text: 'Orders are taken, and still are when any one node fails.', isWhole: true };
-  const text =
-    brokers < majority
-      ? `Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`
-      : `Orders are taken. One more broker down stops them: ${brokers} of ${most} are up.`;
-  return { text, isWhole: false };
+  const works = brokers >= majority;
+  const isWhole = brokers > majority;
+  const text = isWhole
+    ? 'Orders are taken, and still are when any one node fails.'
+    : works
+      ? `Orders are taken. One more broker down stops them: ${brokers} of ${most} are up.`
+      : `Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`;
+  return { text, works, isWhole };
 }
 
 /**
@@ -133,20 +140,15 @@ export function brokerRedundancy(brokers, most) {
  */
 export function databaseRedundancy(roles, whyNoPrimary = '') {
   const up = roles.filter((role) => role !== undefined).length;
-  if (!roles.includes('primary'))
-    return {
-      text: `Nothing is written to the databases: there is no primary${whyNoPrimary}. Orders wait in the queue.`,
-      isWhole: false,
-    };
-  if (!roles.includes('synchronous standby'))
-    return {
-      text: 'Nothing is written to the databases: the primary has no synchronous standby, and would be the only one to have it. Orders wait in the queue.',
-      isWhole: false,
-    };
-  if (up <= majorityOf(roles.length))
-    return {
-      text: `Films and orders are stored. One more PostgreSQL down stops that: ${up} of ${roles.length} are up.`,
-      isWhole: false,
-    };
-  return { text: 'Films and orders are stored, and still are when any one node fails.', isWhole: true };
+  if (roles.includes('primary') && roles.includes('synchronous standby')) {
+    const isWhole = up > majorityOf(roles.length);
+    const text = isWhole
+      ? 'Films and orders are stored, and still are when any one node fails.'
+      : `Films and orders are stored. One more PostgreSQL down stops that: ${up} of ${roles.length} are up.`;
+    return { text, works: true, isWhole };
+  }
+  const reason = roles.includes('primary')
+    ? 'the primary has no synchronous standby, and would be the only one to have it'
+    : `there is no primary${whyNoPrimary}`;
+  return { text: `Nothing is written to the databases: ${reason}. Orders wait in the queue.`, works: false, isWhole: false };
 }

@@ -53,7 +53,9 @@ test('A PostgreSQL that starts, and one whose node is away, are said to be down,
   patronis[2]!.close();
   const { nodes } = await state();
   expect(nodes!.map(({ database }) => database!.reason)).toEqual([undefined, 'is starting', 'cannot be reached']);
-  expect(await (await get('/')).text()).toMatch(/the primary has no synchronous standby[\s\S]*cannot be reached/);
+  const page = await (await get('/')).text();
+  expect(page).toMatch(/the primary has no synchronous standby[\s\S]*cannot be reached/);
+  expect(page).not.toContain('All parts work');
 });
 
 test('A Patroni that is frozen holds a look up by its 700 ms, and no longer', async () => {

@@ -14,6 +14,10 @@ test.each([
   expect(told(answer)).toMatchObject({ role, position });
 });
 
+test.each(['{}', 'null', '<html>'])('%s is no answer of Patroni', (body) => {
+  expect(() => readPatroni(body)).toThrow();
+});
+
 test('A standby is behind the primary by what it has not applied, and never ahead', () => {
   const ahead = { ...SYNCHRONOUS, xlog: { replayed_location: 92_935_600 } }; // it was asked a moment later
   expect(lagsOf([told(STANDBY), told(PRIMARY), told(ahead), undefined])).toEqual([35_536, undefined, 0, undefined]);

@@ -18,9 +18,10 @@ interface Status {
   xlog?: { location?: number; replayed_location?: number };
 }
 
-/** Reads the answer to `GET /patroni`: https://patroni.readthedocs.io/en/latest/rest_api.html#monitoring-endpoint */
+/** Reads the answer to `GET /patroni`, or throws where it is none: https://patroni.readthedocs.io/en/latest/rest_api.html#monitoring-endpoint */
 export function readPatroni(body: string): Told {
   const { state, role, sync_standby, xlog } = JSON.parse(body) as Status;
+  if (typeof state !== 'string') throw new Error('no answer of Patroni');
   const position = xlog?.location ?? xlog?.replayed_location;
   if (state !== 'running') return { role: undefined, state, position: undefined };
   if (role === 'primary' || role === 'master') return { role: 'primary', state, position }; // `master` before Patroni 4
