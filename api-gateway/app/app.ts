@@ -27,7 +27,7 @@ export interface AppParts {
   publish: PublishOrder;
   health: Health;
   watch: Watch;
-  live: Pick<Live, 'feed' | 'billing'>;
+  live: Pick<Live, 'feed' | 'billing' | 'hasNodes'>;
   /** Undefined without tracing. */
   spans?: Spans | undefined;
   config: Pick<Config, 'inventory' | 'limits' | 'rateLimit' | 'corsOrigins' | 'livePage'>;

@@ -13,6 +13,8 @@ const TELLING: Obstacle[] = ['blocked', 'refused', 'missing', 'silent', 'unreach
  * Emits `open` with each channel that may carry orders.
  */
 export class BrokerLinks extends EventEmitter<{ open: [channel: ConfirmChannel] }> {
+  /** As they were given. */
+  readonly #nodes: BrokerLink[];
   /** The first one is in use. */
   #links: BrokerLink[];
   readonly #log: Logger;
@@ -20,11 +22,12 @@ export class BrokerLinks extends EventEmitter<{ open: [channel: ConfirmChannel] 
   constructor({ nodes, ...address }: BrokerAddress & { queue: string }, log: Logger) {
     super();
     this.#log = log;
-    this.#links = nodes.map((node) => {
+    this.#nodes = nodes.map((node) => {
       const name = node.host.includes(':') ? `[${node.host}]:${node.port}` : `${node.host}:${node.port}`;
       return new BrokerLink(name, { nodes: [node], ...address }, nodes.length > 1 ? log.child({ node: name }) : log);
     });
-    for (const link of this.#links) link.on('open', (channel) => this.emit('open', channel));
+    this.#links = this.#nodes;
+    for (const link of this.#nodes) link.on('open', (channel) => this.emit('open', channel));
   }
 
   /** The link for the next order, or nothing where no node takes orders. */
@@ -44,6 +47,12 @@ export class BrokerLinks extends EventEmitter<{ open: [channel: ConfirmChannel] 
   get connection(): BrokerConnection | undefined {
     this.choose();
     return this.#links.find(({ connection }) => connection)?.connection;
+  }
+
+  /** Of each node, in the order in which they were given: why it takes no orders, and whether they go through it. */
+  get nodes(): { obstacle: Obstacle | undefined; inUse: boolean }[] {
+    const used = this.choose();
+    return this.#nodes.map((link) => ({ obstacle: link.obstacle, inUse: link === used }));
   }
 
   get counts(): { usable: number; all: number } {

@@ -1,4 +1,11 @@
-import { type Environment, parseEnvironment, share, statusAddress, variable } from '@crud-master/plumbing/environment';
+import {
+  ConfigurationError,
+  type Environment,
+  parseEnvironment,
+  share,
+  statusAddress,
+  variable,
+} from '@crud-master/plumbing/environment';
 import { readTracing, tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { z } from 'zod';
 
@@ -24,6 +31,7 @@ const variables = z.object({
   RABBITMQ_VHOST: variable.text,
   RABBITMQ_GATEWAY_USER: variable.text,
   RABBITMQ_GATEWAY_PASSWORD: variable.text,
+  CLUSTER_NODES: variable.hosts.optional(),
   BILLING_HOST: variable.host.optional(),
   BILLING_INSTANCES: variable.instances,
   BILLING_METRICS_PORT: variable.statusPort,
@@ -48,6 +56,19 @@ const variables = z.object({
 });
 
 export type Config = ReturnType<typeof loadConfig>;
+
+/** One of several equal machines. */
+export interface ClusterNode {
+  /** What people call it: no address. */
+  name: string;
+  /** The place of its broker in `RABBITMQ_HOST`. */
+  broker: number;
+  /** Where Patroni tells of its PostgreSQL. */
+  patroni: { host: string; port: number } | undefined;
+}
+
+/** Patroni's own. */
+const PATRONI_PORT = 8008;
 
 /** Throws a ConfigurationError that names every bad variable. */
 export function loadConfig(environment: Environment) {
@@ -77,6 +98,7 @@ export function loadConfig(environment: Environment) {
       publishTimeout: env.PUBLISH_TIMEOUT,
       maxInFlight: share(env.GATEWAY_MAX_ORDERS_IN_FLIGHT, instances),
     },
+    nodes: clusterNodes(env),
     limits: {
       headerBytes: env.GATEWAY_MAX_HEADER_BYTES,
       bodyBytes: env.GATEWAY_MAX_BODY_BYTES,
@@ -94,4 +116,22 @@ export function loadConfig(environment: Environment) {
 /** Where billing tells of itself, or nowhere. */
 function billingAddress({ BILLING_HOST: host, BILLING_METRICS_PORT: port }: z.infer<typeof variables>) {
   return host === undefined || port === undefined ? undefined : { host, port };
+}
+
+/** The nodes by their place in `CLUSTER_NODES`; without it the broker's nodes, and none where it has one. */
+function clusterNodes({ CLUSTER_NODES: nodes, RABBITMQ_HOST: brokers }: z.infer<typeof variables>): ClusterNode[] {
+  const name = (place: number) => `node-${place + 1}`;
+  if (nodes === undefined)
+    return brokers.length > 1 ? brokers.map((_, i) => ({ name: name(i), broker: i, patroni: undefined })) : [];
+  const hostsOf = (entries: { host: string }[]) => entries.map(({ host }) => host);
+  if (hostsOf(nodes).sort().join() !== hostsOf(brokers).sort().join()) {
+    throw new ConfigurationError(
+      `The configuration is not usable: CLUSTER_NODES and RABBITMQ_HOST must name the same hosts, in any order (they are "${hostsOf(nodes)}" and "${hostsOf(brokers)}").`,
+    );
+  }
+  return nodes.map(({ host, port = PATRONI_PORT }, i) => ({
+    name: name(i),
+    broker: hostsOf(brokers).indexOf(host),
+    patroni: { host, port },
+  }));
 }

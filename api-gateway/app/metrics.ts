@@ -5,12 +5,15 @@ import { problemOf } from '@crud-master/plumbing/problem';
 import type { Spans } from '@crud-master/plumbing/spans';
 import type { Obstacle } from './broker.ts';
 import type { Exchange } from './exchange.ts';
+import type { Role } from './live/patroni.ts';
 import type { LiveState } from './live/state.ts';
 import type { Traffic } from './live/traffic.ts';
 import { orderProblemKinds } from './order-problems.ts';
 import type { Publisher, PublishOrder } from './publisher.ts';
 
 const OBSTACLES: Obstacle[] = ['unreachable', 'silent', 'blocked', 'refused', 'missing'];
+
+const ROLES: Role[] = ['primary', 'synchronous standby', 'standby'];
 
 /** Seconds: the gateway's own time is far below a client's. */
 const OWN_TIMES = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -36,6 +39,7 @@ export function gatewayMetrics(
     for (const reason of OBSTACLES) set(publisher.obstacle === reason ? 1 : 0, { reason });
   });
   addQueues(metrics, look);
+  addNodes(metrics, look);
   metrics.counters(
     'gateway_refusals_total',
     'Films and orders refused, by kind of problem, or by status where inventory refused',
@@ -66,6 +70,29 @@ function addQueues(metrics: Metrics, look: () => Promise<LiveState>): void {
     'dead_letters_messages',
     'Messages that could not become orders, until somebody deals with them',
     (state) => state.deadLetters,
+  );
+}
+
+/** Of each node of a cluster; absent where there is one of everything. */
+function addNodes(metrics: Metrics, look: () => Promise<LiveState>): void {
+  metrics.gauge('gateway_broker_node_up', "Whether a node's broker takes the orders of this gateway: 1, or 0", async (set) => {
+    for (const { name, broker } of (await look()).nodes ?? []) set(broker.state === 'up' ? 1 : 0, { node: name });
+  });
+  metrics.gauge(
+    'gateway_database_node_role',
+    'What a PostgreSQL is of several: 1 for that role; 0 for all where it is down',
+    async (set) => {
+      for (const { name, database } of (await look()).nodes ?? [])
+        for (const role of database ? ROLES : []) set(database?.role === role ? 1 : 0, { node: name, role });
+    },
+  );
+  metrics.gauge(
+    'gateway_database_node_lag_bytes',
+    'How far a standby is behind the primary; absent where it is not known',
+    async (set) => {
+      for (const { name, database } of (await look()).nodes ?? [])
+        if (database?.lag !== undefined) set(database.lag, { node: name });
+    },
   );
 }
 

@@ -1,7 +1,18 @@
 import { createCharts } from './charts.js';
 import { createForms } from './forms.js';
 import { createPicture } from './picture.js';
-import { flowRows, instanceText, letterRows, parkedItems, partRows, queueItems, refusalItems, summaryOf } from './words.js';
+import {
+  flowRows,
+  instanceText,
+  letterRows,
+  nodeRows,
+  parkedItems,
+  partRows,
+  queueItems,
+  redundancyText,
+  refusalItems,
+  summaryOf,
+} from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -51,6 +62,10 @@ function show(live) {
   put($('summary'), summaryOf(live));
   put($('instance'), instanceText(live));
   fillTable($('parts'), partRows(live));
+  if (live.nodes) {
+    put($('redundancy'), redundancyText(live));
+    fillTable($('nodes'), nodeRows(live));
+  }
   fillTable($('flows'), flowRows(live));
   fillList($('queue'), queueItems(live));
   fillList($('refusals'), refusalItems(live));

@@ -17,11 +17,17 @@ const milliseconds = (ms) => (ms === null ? '–' : `${ms} ms`);
 /** @param {import('../app/live/state.ts').LiveState} live */
 export function summaryOf(live) {
   const down = Object.entries(live.parts).filter(([, { state }]) => state === 'down');
-  if (down.length === 0) return 'All parts work.';
+  if (down.length === 0) return aboutNodes(redundancyOf(live)).join(' ');
   const words = down.map(([name, { reason }]) =>
     name === 'billing' && reason?.startsWith('nobody') ? reason : `${NAMES[/** @type {'broker'} */ (name)]} ${reason}`,
   );
   return `${words.join('. ')}.`;
+}
+
+/** With one of everything, and while any node may fail, there is no more to say. @param {ReturnType<typeof redundancyOf>} redundancy */
+function aboutNodes(redundancy) {
+  const lost = redundancy.filter(({ isWhole }) => !isWhole).map(({ text }) => text);
+  return redundancy.every(({ works }) => works) ? ['All parts work.', ...lost] : lost;
 }
 
 /** @param {import('../app/live/state.ts').LiveState} live */
@@ -67,3 +73,82 @@ export const instanceText = ({ instance: { of, seen } }) => {
   if (of === 1) return '';
   return seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`;
 };
+
+/** @param {number} count */
+const bytes = (count) => {
+  const [unit, size] = count < 1e6 ? ['kB', 1e3] : count < 1e9 ? ['MB', 1e6] : ['GB', 1e9];
+  return count < 1000 ? `${count} bytes` : `${(count / size).toFixed(1)} ${unit}`;
+};
+
+/** @param {{ role?: string | undefined, lag?: number | undefined }} database */
+export const databaseText = ({ role = 'down', lag }) => (lag ? `${role}, ${bytes(lag)} behind` : role);
+
+/** @param {import('../app/live/state.ts').LivePart} part @param {string} whenUp */
+const nodeCell = ({ state, since: from, reason }, whenUp) => ({
+  text: reason ? `${state} since ${since(from)}: ${reason}` : whenUp,
+  kind: state,
+});
+
+/** @param {import('../app/live/state.ts').LiveState} live */
+export const nodeRows = ({ nodes = [] }) =>
+  nodes.map(({ name, broker, database }) => [
+    name,
+    nodeCell(broker, broker.inUse ? "up, this gateway's orders go through it" : 'up'),
+    database ? nodeCell(database, databaseText(database)) : 'nobody is asked',
+  ]);
+
+/** @param {import('../app/live/state.ts').LiveState} live */
+export const redundancyText = (live) =>
+  redundancyOf(live)
+    .map(({ text }) => text)
+    .join(' ');
+
+const NO_DATABASE_SEEN = { text: 'No node tells of its PostgreSQL.', works: true, isWhole: false };
+
+/** What is left of several nodes. @param {import('../app/live/state.ts').LiveState} live */
+function redundancyOf({ nodes }) {
+  if (!nodes) return [];
+  const brokers = nodes.filter(({ broker }) => broker.state === 'up').length;
+  const sentences = [brokerRedundancy(brokers, nodes.length)];
+  const roles = nodes.flatMap(({ database }) => (database ? [database.role] : []));
+  if (roles.length === 0) return sentences;
+  return [...sentences, roles.some(Boolean) ? databaseRedundancy(roles) : NO_DATABASE_SEEN];
+}
+
+/** @param {number} most */
+const majorityOf = (most) => Math.floor(most / 2) + 1;
+
+/**
+ * What works with so many brokers of how many, and what one more failure would mean.
+ * @param {number} brokers @param {number} most
+ */
+export function brokerRedundancy(brokers, most) {
+  const majority = majorityOf(most);
+  const works = brokers >= majority;
+  const isWhole = brokers > majority;
+  const text = isWhole
+    ? 'Orders are taken, and still are when any one node fails.'
+    : works
+      ? `Orders are taken. One more broker down stops them: ${brokers} of ${most} are up.`
+      : `Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`;
+  return { text, works, isWhole };
+}
+
+/**
+ * The same of each node's PostgreSQL: its role, or undefined where it is down. A commit waits for the synchronous standby.
+ * @param {(string | undefined)[]} roles @param {string} whyNoPrimary
+ */
+export function databaseRedundancy(roles, whyNoPrimary = '') {
+  const up = roles.filter((role) => role !== undefined).length;
+  if (roles.includes('primary') && roles.includes('synchronous standby')) {
+    const isWhole = up > majorityOf(roles.length);
+    const text = isWhole
+      ? 'Films and orders are stored, and still are when any one node fails.'
+      : `Films and orders are stored. One more PostgreSQL down stops that: ${up} of ${roles.length} are up.`;
+    return { text, works: true, isWhole };
+  }
+  const reason = roles.includes('primary')
+    ? 'the primary has no synchronous standby, and would be the only one to have it'
+    : `there is no primary${whyNoPrimary}`;
+  return { text: `Nothing is written to the databases: ${reason}. Orders wait in the queue.`, works: false, isWhole: false };
+}

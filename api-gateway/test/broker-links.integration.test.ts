@@ -90,6 +90,10 @@ test('When the connection to the node in use is lost, the next order goes throug
   expect(next.ms).toBeLessThan(300);
   expect(moves()).toEqual([expect.objectContaining({ left: nameOf(first), reason: 'is not connected', node: nameOf(second) })]);
 
+  expect(links.nodes).toEqual([
+    { obstacle: 'unreachable', inUse: false },
+    { obstacle: undefined, inUse: true },
+  ]);
   const health = gatewayHealth('http://127.0.0.1:1', publisher, links);
   expect((await health.ready()).warnings).toEqual(['broker_nodes: only 1 of 2 takes orders']);
   first.heal();

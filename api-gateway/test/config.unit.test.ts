@@ -78,3 +78,25 @@ test.each([
 test.each(['a,', ',', 'a:0', 'a:70000', 'a b', 'amqp://a', '[::1', 'a@b'])('RABBITMQ_HOST may not be %j', (hosts) => {
   expect(() => loadConfig({ ...env, RABBITMQ_HOST: hosts })).toThrow('RABBITMQ_HOST must be a host name');
 });
+
+test('the nodes of a cluster have the order of CLUSTER_NODES, whichever broker is the own one', () => {
+  const { nodes } = loadConfig({ ...env, RABBITMQ_HOST: 'b,a:5673', CLUSTER_NODES: 'a:1,b' });
+  expect(nodes).toEqual([
+    { name: 'node-1', broker: 1, patroni: { host: 'a', port: 1 } },
+    { name: 'node-2', broker: 0, patroni: { host: 'b', port: 8008 } },
+  ]);
+});
+
+test('there are no nodes with one broker, and unknown databases with several', () => {
+  expect(loadConfig(env).nodes).toEqual([]);
+  expect(loadConfig({ ...env, RABBITMQ_HOST: 'b,a' }).nodes).toEqual([
+    { name: 'node-1', broker: 0, patroni: undefined },
+    { name: 'node-2', broker: 1, patroni: undefined },
+  ]);
+});
+
+test('CLUSTER_NODES may not name other hosts than RABBITMQ_HOST', () => {
+  expect(() => loadConfig({ ...env, RABBITMQ_HOST: 'a,b', CLUSTER_NODES: 'a,c' })).toThrow(
+    'CLUSTER_NODES and RABBITMQ_HOST must name the same hosts, in any order (they are "a,c" and "a,b")',
+  );
+});

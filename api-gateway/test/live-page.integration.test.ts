@@ -4,13 +4,15 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { startService } from '../../scripts/prove/tests/stack.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
+import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 import { endProcess, waitFor } from '../../scripts/run/servers/process.ts';
 import { withOperator } from '../../scripts/run/servers/rabbitmq/operator.ts';
 import { Relay } from '../../scripts/run/servers/relay.ts';
+import { PatroniStandIn, PRIMARY, SYNCHRONOUS } from './harness/patroni.ts';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 if (!existsSync(CHROMIUM))
@@ -66,7 +68,7 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
   const stop = (app: string) => endProcess(children[app]!.pid!, 'SIGTERM', 30_000);
 
   /** The page, and what went wrong on it: scripts that failed, rules that were broken, requests to elsewhere. */
-  async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; faults: string[] }> {
+  async function open(options: BrowserContextOptions = {}, at = url): Promise<{ page: Page; faults: string[] }> {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     const faults: string[] = [];
@@ -74,9 +76,9 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     page.on('pageerror', ({ message }) => faults.push(message));
     page.on(
       'request',
-      (request) => !request.url().startsWith(url) && !request.url().startsWith('data:') && faults.push(request.url()),
+      (request) => !request.url().startsWith(at) && !request.url().startsWith('data:') && faults.push(request.url()),
     );
-    await page.goto(url);
+    await page.goto(at);
     return { page, faults };
   }
   const summary = (page: Page) => page.locator('#summary').textContent();
@@ -206,6 +208,45 @@ describe.skipIf(!existsSync(CHROMIUM))('The live page in a browser', () => {
     expect(found).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     expect(faults).toEqual([]);
+  });
+
+  test('of several nodes says which one leads and which one is down, to everybody', async () => {
+    const patronis = await Promise.all([PRIMARY, SYNCHRONOUS].map((answer) => PatroniStandIn.listen(answer)));
+    const hosts = ['127.0.0.1', 'localhost'];
+    const port = String(await anyFreePort());
+    const child = startService('api-gateway', {
+      ...env,
+      API_GATEWAY_PORT: port,
+      API_GATEWAY_METRICS_PORT: '',
+      RABBITMQ_HOST: hosts.join(),
+      CLUSTER_NODES: hosts.map((host, i) => `${host}:${patronis[i]!.port}`).join(),
+    });
+    const at = `http://127.0.0.1:${port}/`;
+    onTestFinished(async () => {
+      await endProcess(child.pid!, 'SIGTERM', 30_000);
+      for (const patroni of patronis) patroni.close();
+    });
+    expect(
+      await waitFor(30_000, () =>
+        fetch(`${at}readyz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      ),
+    ).toBe(true);
+
+    const narrow = await open({ colorScheme: 'dark', viewport: { width: 360, height: 800 } }, at);
+    const row = (page: Page, number: number) => page.locator('#nodes tr').nth(number).locator('th, td').allTextContents();
+    await expect.poll(() => row(narrow.page, 0)).toEqual(['node-1', "up, this gateway's orders go through it", 'primary']);
+    expect(await violations(narrow.page)).toEqual([]);
+    patronis[1]!.answer = undefined;
+    await expect.poll(() => summary(narrow.page), { timeout: 5000 }).toContain('the primary has no synchronous standby');
+    expect((await row(narrow.page, 1))[2]).toMatch(/^down since .* UTC: does not answer$/);
+    expect(await narrow.page.locator('#nodes td.down').count()).toBe(1);
+    expect(await narrow.page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(narrow.faults).toEqual([]);
+    const { page } = await open({ javaScriptEnabled: false }, at);
+    expect(await page.locator('#nodes th').allTextContents()).toEqual(['node-1', 'node-2']);
   });
 
   test('without JavaScript is a table of the parts', async () => {

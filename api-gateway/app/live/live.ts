@@ -5,6 +5,7 @@ import type { StatusAddress } from '@crud-master/plumbing/status-server';
 import type { BrokerLinks } from '../broker-links.ts';
 import type { Config } from '../config.ts';
 import { BillingReports } from './billing-reports.ts';
+import { ClusterNodes } from './cluster-nodes.ts';
 import { Feed } from './feed.ts';
 import { Recorder } from './history.ts';
 import { processesFrom } from './processes.ts';
@@ -15,14 +16,16 @@ import { Traffic } from './traffic.ts';
 
 interface Parts {
   health: Health;
-  links: Pick<BrokerLinks, 'connection'>;
+  links: Pick<BrokerLinks, 'connection' | 'nodes'>;
   log: Logger;
-  config: Pick<Config, 'broker' | 'instances' | 'livePage' | 'status' | 'billing'>;
+  config: Pick<Config, 'broker' | 'nodes' | 'instances' | 'livePage' | 'status' | 'billing'>;
 }
 
 export interface Live {
   traffic: Traffic;
   feed: Feed;
+  /** Whether there are several nodes to tell of. */
+  hasNodes: boolean;
   billing: BillingReports;
   /** What this process tells the others of this gateway, on its port of its own. */
   tell(path: string): object | undefined;
@@ -43,6 +46,7 @@ export function createLive({ health, links, log, config }: Parts): Live {
     traffic,
     siblings,
     billing,
+    nodes: new ClusterNodes(config.nodes, links),
     tellsReasons: livePage.audience === 'local',
     queues: new QueueWatch(() => links.connection),
     billingQueue: config.broker.queue,
@@ -55,7 +59,7 @@ export function createLive({ health, links, log, config }: Parts): Live {
     '/history': () => recorder.history(),
     '/day': () => recorder.day(),
   };
-  return { traffic, feed, billing, tell: (path) => told[path]?.() };
+  return { traffic, feed, billing, hasNodes: config.nodes.length > 0, tell: (path) => told[path]?.() };
 }
 
 /** On this computer, whatever address they listen on. */

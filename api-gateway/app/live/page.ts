@@ -12,9 +12,11 @@ import {
   flowRows,
   instanceText,
   letterRows,
+  nodeRows,
   parkedItems,
   partRows,
   queueItems,
+  redundancyText,
   refusalItems,
   summaryOf,
 } from '../../page/words.js';
@@ -65,7 +67,7 @@ const assets = () =>
   });
 
 /** `GET /`, its files, and what it listens to. For who may not see it there is nothing. */
-export function livePage({ feed, billing }: Pick<Live, 'feed' | 'billing'>, audience: Audience): Router {
+export function livePage({ feed, billing, hasNodes }: Pick<Live, 'feed' | 'billing' | 'hasNodes'>, audience: Audience): Router {
   const files = assets();
   const router = new Router({ sensitive: true, methods: METHODS });
   const forAudience: Middleware = (ctx, next) => {
@@ -78,7 +80,7 @@ export function livePage({ feed, billing }: Pick<Live, 'feed' | 'billing'>, audi
     const state = await Promise.race([feed.look(), sleep(FIRST_LOOK, undefined, { ref: false })]);
     ctx.set(GUARD);
     ctx.type = 'html';
-    ctx.body = fill(await readFile(new URL('index.html', PAGE), 'utf8'), state ?? feed.last);
+    ctx.body = fill(await template(hasNodes), state ?? feed.last);
   });
 
   router.get('/live/events', forAudience, (ctx) => {
@@ -128,6 +130,12 @@ async function sendJson(ctx: Context, answer: object): Promise<void> {
   ctx.body = isLarge ? await compress(text) : text;
 }
 
+/** With one of everything nothing is said of nodes. */
+async function template(hasNodes: boolean): Promise<string> {
+  const [page, nodes] = await Promise.all(['index.html', 'nodes.html'].map((name) => readFile(new URL(name, PAGE), 'utf8')));
+  return page!.replace('{{several}}', () => (hasNodes ? `\n\n${nodes!.trimEnd()}` : ''));
+}
+
 /** The page with what is known, so that it says something before, and without, its scripts. */
 function fill(template: string, state: LiveState | undefined): string {
   const table = (rows: (string | { text: string; kind?: string })[][]) =>
@@ -137,6 +145,8 @@ function fill(template: string, state: LiveState | undefined): string {
     ? {
         summary: html(summaryOf(state)),
         parts: table(partRows(state)),
+        redundancy: html(redundancyText(state)),
+        nodes: table(nodeRows(state)),
         flows: table(flowRows(state)),
         queue: list(queueItems(state)),
         refusals: list(refusalItems(state)),

@@ -1,11 +1,21 @@
 import type { Health, PartState } from '@crud-master/plumbing/health';
 import type { BillingReport, BillingReports, ParkedMessage } from './billing-reports.ts';
+import type { ClusterNodes, DatabaseView, NodeView } from './cluster-nodes.ts';
 import type { QueueCount, QueueWatch } from './queue-watch.ts';
 import type { Siblings } from './siblings.ts';
 import { type Summary, summarize, sumRefusals, type Traffic } from './traffic.ts';
 
 /** As of a health check, or `unknown`: it is not seen from here without a part that is down. */
 export type LivePart = Omit<PartState, 'state'> & { state: PartState['state'] | 'unknown' };
+
+/** One of several equal machines. */
+export interface LiveNode {
+  name: string;
+  /** `up`: it takes this gateway's orders, `inUse`: they go through it. */
+  broker: LivePart & { inUse: boolean };
+  /** Absent where nobody is asked. `lag`: bytes behind the primary, where that is known. */
+  database?: LivePart & Pick<DatabaseView, 'role' | 'lag'>;
+}
 
 /** What everybody who looks gets to see: no address, no name of a user, no version. */
 export interface LiveState {
@@ -14,6 +24,8 @@ export interface LiveState {
   /** The last whole second, of which the flows are: a number that goes up by one. */
   second: number;
   parts: Record<'gateway' | 'inventory' | 'movies_db' | 'broker' | 'billing', LivePart> & { orders_db?: LivePart };
+  /** Absent where there is one of everything. */
+  nodes?: LiveNode[];
   films: Summary;
   orders: Summary;
   /** Requests that were refused since the start, by kind of problem, or by status where inventory refused. */
@@ -36,6 +48,7 @@ export interface Sources {
   traffic: Traffic;
   siblings: Pick<Siblings, 'portions'>;
   billing: Pick<BillingReports, 'look'>;
+  nodes: Pick<ClusterNodes, 'look'>;
   /** Whether the reasons of dead letters, which quote what was sent, are for those who look. */
   tellsReasons: boolean;
   billingQueue: string;
@@ -63,13 +76,14 @@ export class Sampler {
   }
 
   async look(): Promise<LiveState> {
-    const { health, queues, traffic, siblings, billing, billingQueue, deadLetterQueue, instances } = this.#sources;
-    const [report, queue, dead, said, others] = await Promise.all([
+    const { health, queues, traffic, siblings, billing, nodes, billingQueue, deadLetterQueue, instances } = this.#sources;
+    const [report, queue, dead, said, others, views] = await Promise.all([
       health.ready(),
       within(queues.count(billingQueue)),
       within(queues.count(deadLetterQueue)),
       billing.look(),
       siblings.portions(),
+      nodes.look(),
     ]);
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
     const portions = [traffic.portion(), ...others];
@@ -81,6 +95,7 @@ export class Sampler {
         ...this.#filmParts(inventory),
         ...this.#orderParts(broker, queue, said),
       },
+      ...(views.length > 0 && { nodes: views.map((view) => this.#node(view)) }),
       films: summarize(portions, 'films'),
       orders: summarize(portions, 'orders'),
       refusals: sumRefusals(portions),
@@ -109,6 +124,13 @@ export class Sampler {
     const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
     const billing = this.#seen('billing', billingReason(health, queue, said));
     return { broker, billing, ...(said.expected > 0 && { orders_db: this.#seen('orders_db', databaseReason(said.reports)) }) };
+  }
+
+  #node({ name, brokerReason, inUse, database }: NodeView): LiveNode {
+    const broker = { ...this.#seen(`${name}'s broker`, brokerReason), inUse };
+    if (!database) return { name, broker };
+    const { reason, ...known } = database;
+    return { name, broker, database: { ...this.#seen(`${name}'s database`, reason), ...known } };
   }
 
   #parked(reports: BillingReport[]): LiveState['parked'] {

@@ -42,7 +42,11 @@ export async function startGateway(
   const inventory = inventoryPool(config.inventory);
   const log = createLog('api_gateway', config.logLevel);
   const spans = await openSpans(config.tracing, log);
-  const links = { connection: undefined, counts: { usable: 1, all: 1 } };
+  const links = {
+    connection: undefined,
+    counts: { usable: 1, all: 1 },
+    nodes: config.broker.nodes.map((_, i) => ({ obstacle: undefined, inUse: i === 0 })),
+  };
   const health = gatewayHealth(config.inventory.origin, broker, links);
   const live = createLive({ health, links, log, config });
   const { watch, measured } = gatewayMetrics(health, broker, live.traffic, () => live.feed.look(), spans);

@@ -17,8 +17,8 @@ export type App = (typeof APPS)[number];
 
 const PORTS = ['API_GATEWAY_PORT', 'INVENTORY_PORT', ...METRICS_PORTS];
 
-/** The gateway has two, inventory one, billing three. */
-const PARTS = 6;
+/** The gateway has two, inventory one, billing three; with several nodes the gateway has another. */
+const partsOf = ({ CLUSTER_NODES }: Record<string, string>) => (CLUSTER_NODES ? 7 : 6);
 
 /** A stack of a test's own with a relay on each connection that breaks here, and a Prometheus that watches it. */
 export interface WatchedStack {
@@ -31,11 +31,12 @@ export interface WatchedStack {
   end(): Promise<void>;
 }
 
-/** Its services have the first five free ports from `firstPort` on. */
+/** Its services have the first five free ports from `firstPort` on. `ofGateway`: settings of the gateway alone. */
 export async function startWatchedStack(
   name: string,
   firstPort: number,
   settings: Record<string, string> = {},
+  ofGateway: Record<string, string> = {},
 ): Promise<WatchedStack> {
   const first = await freePort(firstPort, PORTS.length);
   const ports = Object.fromEntries(PORTS.map((key, n) => [key, String(first + n)]));
@@ -49,7 +50,7 @@ export async function startWatchedStack(
   const through: Record<App, Record<string, string>> = {
     'inventory-app': {},
     'billing-app': { ORDERS_DB_PORT: port('billing-orders_db') },
-    'api-gateway': { RABBITMQ_PORT: port('gateway-broker'), INVENTORY_PORT: port('gateway-inventory') },
+    'api-gateway': { RABBITMQ_PORT: port('gateway-broker'), INVENTORY_PORT: port('gateway-inventory'), ...ofGateway },
   };
   const children = {} as Record<App, ChildProcess>;
   const start = (app: App) => {
@@ -79,11 +80,11 @@ export async function startWatchedStack(
       await Promise.all(Object.values(links).map((link) => link.close()));
     },
   };
-  if (await waitFor(40_000, () => isHealthy(prometheus))) return stack;
+  if (await waitFor(40_000, () => isHealthy(prometheus, partsOf(ofGateway)))) return stack;
   await stack.end();
   throw new Error(`The stack ${name} is not healthy after 40 seconds, as its Prometheus sees it.`);
 }
 
 /** All parts work, and no alert fires. */
-const isHealthy = async (prometheus: Prometheus) =>
-  (await prometheus.count('service_part_up == 1')) === PARTS && (await prometheus.firing()).length === 0;
+const isHealthy = async (prometheus: Prometheus, parts: number) =>
+  (await prometheus.count('service_part_up == 1')) === parts && (await prometheus.firing()).length === 0;

@@ -4,7 +4,7 @@ import { type Cluster, type Node, PORTS } from './layout.ts';
 /** What the services of every node have: `.env`, or what is set in the caller's environment, with this cluster's own passwords. */
 export const clusterEnvironment = (home: string): Environment => homeEnvironment(home, process.env);
 
-/** For the services of that node. They do not know that there are others, but for the broker's other nodes. */
+/** For the services of that node. They know the others' addresses alone. */
 export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Environment): Environment {
   const { address, folder } = node;
   const brokers = [node, ...nodes.filter((other) => other !== node)];
@@ -33,5 +33,6 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     ORDERS_DB_PORT: primary,
     RABBITMQ_HOST: brokers.map((one) => one.address).join(','),
     RABBITMQ_PORT: String(PORTS.rabbitmq),
+    CLUSTER_NODES: nodes.map(({ address }) => `${address}:${PORTS.patroni}`).join(','),
   };
 }

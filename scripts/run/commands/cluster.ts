@@ -5,7 +5,7 @@
  *
  *     start        brings up what is down
  *     stop         ends all of it; the data stays
- *     status       what runs, who leads, and what one more failure would mean. 0 when nothing is missing, else 1
+ *     status       what runs, who leads, who lags, and what one more failure would mean. 0 when nothing is missing, else 1
  *     kill NODE    ends every process of that node at once, as a power cut would
  *     freeze NODE  stops every process of that node: it is there and does nothing
  *     cut NODE     cuts its cables: what it sends gets lost, and what is sent to it. To one other node only with a second NODE;
@@ -17,6 +17,8 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
+import { databaseText } from '../../../api-gateway/page/words.js';
 import { clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
@@ -116,6 +118,7 @@ Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' a
 
 async function showStatus(cluster: Cluster): Promise<number> {
   const states = await Promise.all(cluster.nodes.map(stateOf));
+  const lags = lagsOf(states.map(({ postgres }) => postgres));
   const mark = (works: boolean) => (works ? 'up' : 'down');
   console.log(
     textTable([
@@ -126,7 +129,7 @@ async function showStatus(cluster: Cluster): Promise<number> {
           name,
           address,
           mark(etcd),
-          postgres ?? 'down',
+          databaseText({ role: postgres?.role, lag: lags[i] }),
           mark(rabbitmq),
           mark(haproxy),
           mark(gateway),

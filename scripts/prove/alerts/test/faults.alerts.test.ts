@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { PatroniStandIn, PRIMARY, SYNCHRONOUS } from '../../../../api-gateway/test/harness/patroni.ts';
 import { connectOperator, type Operator, withOperator } from '../../../run/servers/rabbitmq/operator.ts';
 import { type Broker, startBroker } from '../../../run/servers/rabbitmq/rabbitmq.ts';
 import { orders } from '../../faults/orders.ts';
@@ -22,8 +23,8 @@ const fired = new Set<string>();
 const stacks: WatchedStack[] = [];
 let broker: Broker;
 
-async function watch(name: string, settings?: Record<string, string>): Promise<WatchedStack> {
-  const stack = await startWatchedStack(name, FIRST_PORT + 10 * watched++, settings);
+async function watch(name: string, ...settings: Record<string, string>[]): Promise<WatchedStack> {
+  const stack = await startWatchedStack(name, FIRST_PORT + 10 * watched++, ...settings);
   stacks.push(stack);
   return stack;
 }
@@ -155,14 +156,26 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
     });
   });
 
-  describe.concurrent('of films and of what billing stores', () => {
+  describe.concurrent('of films, of what billing stores, and of nodes', () => {
     let stack: WatchedStack;
     let operator: Operator;
+    let primary: PatroniStandIn;
+    let standby: PatroniStandIn;
     beforeAll(async () => {
-      stack = await watch('films');
+      primary = await PatroniStandIn.listen(PRIMARY);
+      standby = await PatroniStandIn.listen(SYNCHRONOUS);
+      const nodes = {
+        RABBITMQ_HOST: '127.0.0.1,localhost', // two nodes: two names of one broker
+        CLUSTER_NODES: `127.0.0.1:${primary.port},localhost:${standby.port}`,
+      };
+      stack = await watch('films', {}, nodes);
       operator = await connectOperator(stack.env);
     });
-    afterAll(() => operator?.connection.close());
+    afterAll(async () => {
+      await operator?.connection.close();
+      primary?.close();
+      standby?.close();
+    });
     const anHourAgo = () => Math.floor(Date.now() / 1000) - 3600;
     const publish = (content: string) =>
       operator.channel.publish('billing', stack.env.BILLING_QUEUE!, Buffer.from(content), {
@@ -193,6 +206,20 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
         clients: () => stack.gateway.searchFilms(),
       }),
     );
+
+    test('A standby is behind, and then away; brokers are, too', { concurrent: false }, async () => {
+      await expectAlerts(stack, ['DatabaseNodeLagging'], {
+        begin() {
+          standby.answer = { ...SYNCHRONOUS, xlog: { replayed_location: 1 } };
+        },
+      });
+      await expectAlerts(stack, ['DatabaseNodeDown', 'DatabaseCannotWrite', 'BrokerNodeDown'], {
+        begin() {
+          standby.close();
+          stack.links['gateway-broker'].begin('cut');
+        },
+      });
+    });
   });
 
   test('The broker is out of memory', () => {
