@@ -107,6 +107,13 @@ function secretsOf(home: string): Secrets {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
+const formedFile = ({ home }: Cluster) => join(home, 'formed');
+
+/** Whether all of it was up once. Before that no node has anything that another one would miss. */
+export const wasFormed = (cluster: Cluster): boolean => existsSync(formedFile(cluster));
+
+export const markFormed = (cluster: Cluster): void => writeFileSync(formedFile(cluster), '');
+
 /** By its name, or by its number. */
 export function nodeNamed(cluster: Cluster, name: string | undefined): Node {
   const found = cluster.nodes.find((node) => node.name === name || node.name === `node-${name}`);

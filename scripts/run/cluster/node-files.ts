@@ -4,7 +4,8 @@ import { stringify } from 'yaml';
 import { checkout } from '../checkout.mjs';
 import type { Unprivileged } from '../servers/postgres/binaries.ts';
 import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
-import { type Cluster, type Node, PORTS } from './layout.ts';
+import { peerUrl } from './etcd.ts';
+import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
 import type { Tools } from './tools.ts';
 
 /** A program that PM2 keeps running on a node. */
@@ -68,18 +69,19 @@ export function preparePrograms(
   ];
 }
 
-function etcdArguments({ nodes }: Cluster, { name, address, folder }: Node, tools: Tools): string[] {
-  const peers = nodes.map((node) => `${node.name}=http://${node.address}:${PORTS.etcdPeers}`).join(',');
-  const [clients, peer] = [PORTS.etcd, PORTS.etcdPeers].map((port) => `http://${address}:${port}`);
+function etcdArguments(cluster: Cluster, node: Node, tools: Tools): string[] {
+  const { name, address, folder } = node;
+  const peers = cluster.nodes.map((node) => `${node.name}=${peerUrl(node)}`).join(',');
+  const clients = `http://${address}:${PORTS.etcd}`;
   return Object.entries({
     name,
     'data-dir': join(folder, 'etcd'),
-    'listen-client-urls': clients!,
-    'advertise-client-urls': clients!,
-    'listen-peer-urls': peer!,
-    'initial-advertise-peer-urls': peer!,
+    'listen-client-urls': clients,
+    'advertise-client-urls': clients,
+    'listen-peer-urls': peerUrl(node),
+    'initial-advertise-peer-urls': peerUrl(node),
     'initial-cluster': peers,
-    'initial-cluster-state': 'new',
+    'initial-cluster-state': wasFormed(cluster) ? 'existing' : 'new', // read by one without data
     'heartbeat-interval': '250', // milliseconds, as the next
     'election-timeout': '2500',
     'pre-vote': 'true', // else one that was cut off unseats the leader when it is back, and with it the primary (seen: 12 s)

@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
-import { checkout } from '../checkout.mjs';
 import { databases, migrate } from '../servers/migrations.ts';
 import { type App, listApps, startApp } from '../servers/pm2/apps.ts';
 import { pm2, startDaemon } from '../servers/pm2/daemon.ts';
@@ -11,21 +8,20 @@ import { unprivileged } from '../servers/postgres/binaries.ts';
 import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { waitFor } from '../servers/process.ts';
-import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
-import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
+import { findRabbitmq, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
 import type { Environment } from '../stack/environment.ts';
 import { environmentOf, service } from '../stack/services.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
+import { areTogether, forget, hasJoined, prepareBrokers } from './brokers.ts';
 import { nodeEnvironment } from './environment.ts';
-import { type Cluster, type Node, PORTS } from './layout.ts';
+import { isMember, replaceMember } from './etcd.ts';
+import { type Cluster, markFormed, type Node, PORTS, wasFormed } from './layout.ts';
 import { buildNetwork, entryTo, mend } from './network.ts';
-import { brokerEnvironment, brokerName, MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
+import { MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
 import { thawNode } from './processes.ts';
 import { accepts, leaderOf, stateOf } from './state.ts';
 import { findTools } from './tools.ts';
-
-const run = promisify(execFile);
 
 /** Milliseconds that the servers of a node have to come up, on a busy computer. */
 const LIMIT = 60_000;
@@ -50,9 +46,18 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     if (!cluster.isolated)
       await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, PORTS.epmd));
     const user = unprivileged();
-    await Promise.all(
-      nodes.map((node) => startPrograms(node.folder, preparePrograms(cluster, node, { tools, rabbitmq, user }), entryTo(node))),
-    );
+    const start = (these: Node[]) =>
+      Promise.all(
+        these.map((node) => startPrograms(node.folder, preparePrograms(cluster, node, { tools, rabbitmq, user }), entryTo(node))),
+      );
+    const anew = wasFormed(cluster) ? nodes.filter((node) => !isMember(node) || !hasJoined(node)) : [];
+    if (anew.length > 0) {
+      detail(`${anew.map(({ name }) => name).join(' and ')} anew`);
+      const others = nodes.filter((node) => !anew.includes(node));
+      await start(requireMajority(cluster, others));
+      for (const node of anew) await makeRoom(cluster, node, others[0]!, rabbitmq);
+    }
+    await start(nodes);
   });
   const primary = report.step('PostgreSQL', async (detail) => {
     const leader = await requireUp('PostgreSQL has no primary', cluster, () => leaderOf(cluster));
@@ -60,15 +65,35 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     await prepareDatabases(cluster, leader, environment);
   });
   const broker = report.step('RabbitMQ', async (detail) => {
-    await requireUp('RabbitMQ is not up on every node', cluster, () => isFormed(cluster, rabbitmq));
-    await prepareBroker(cluster, environment, rabbitmq);
+    await requireUp('RabbitMQ is not up on every node', cluster, () => areTogether(cluster, nodes[0]!, rabbitmq));
+    await prepareBrokers(cluster, environment, rabbitmq);
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
+  markFormed(cluster);
   for (const name of SERVICES) {
     await report.step(name, async () => {
       for (const node of nodes) await startServices(cluster, node, name, environment);
     });
+  }
+}
+
+function requireMajority({ nodes, home }: Cluster, others: Node[]): Node[] {
+  if (others.length * 2 > nodes.length) return others;
+  throw new Failure(
+    `${home} has the data of ${others.map(({ name }) => name).join(' and ') || 'no node'} only, and a majority is needed to go on. docs/cluster.md#two-nodes-are-lost says what to do.`,
+  );
+}
+
+/** For a node that lost its data: the others do not take its former self for a member any longer. */
+async function makeRoom(cluster: Cluster, node: Node, other: Node, rabbitmq: RabbitmqInstallation): Promise<void> {
+  if (!isMember(node)) {
+    await requireUp('etcd has no majority', cluster, async () => (await stateOf(other)).etcd);
+    await replaceMember(node, other);
+  }
+  if (!hasJoined(node)) {
+    await requireUp(`RabbitMQ of ${other.name} is not up`, cluster, async () => (await stateOf(other)).rabbitmq);
+    await forget(cluster, node, other, rabbitmq);
   }
 }
 
@@ -133,39 +158,6 @@ async function prepareReplication(server: PostgresAddress, movies: string): Prom
   } finally {
     await client.end();
   }
-}
-
-/** `rabbitmqctl` of that node. Gives what it printed. */
-async function control(
-  cluster: Cluster,
-  node: Node,
-  rabbitmq: RabbitmqInstallation,
-  program: string,
-  ...args: string[]
-): Promise<string> {
-  const env = { ...process.env, ...brokerEnvironment(cluster, node, rabbitmq) };
-  const names = ['--quiet', '--longnames', '--node', brokerName(node)];
-  const [command, ...rest] = [...entryTo(node), join(rabbitmq.scripts, program), ...names, ...args];
-  return (await run(command!, rest, { cwd: checkout, env })).stdout;
-}
-
-async function isFormed(cluster: Cluster, rabbitmq: RabbitmqInstallation): Promise<boolean> {
-  const states = await Promise.all(cluster.nodes.map(stateOf));
-  if (states.some(({ rabbitmq }) => !rabbitmq)) return false;
-  const { running_nodes } = JSON.parse(
-    await control(cluster, cluster.nodes[0]!, rabbitmq, 'rabbitmqctl', 'cluster_status', '--formatter', 'json'),
-  );
-  return running_nodes.length === cluster.nodes.length;
-}
-
-/** Users, queues and policies, when all nodes are there: a queue has its copies where nodes are when it is made. */
-async function prepareBroker(cluster: Cluster, environment: Environment, rabbitmq: RabbitmqInstallation): Promise<void> {
-  const [first] = cluster.nodes;
-  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
-  writeFileSync(file, renderDefinitions(environment), { mode: 0o600 });
-  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
-  // A node that was made anew has no copy yet. Where there is one, nothing happens.
-  for (const node of cluster.nodes) await control(cluster, first!, rabbitmq, 'rabbitmq-queues', 'grow', brokerName(node), 'all');
 }
 
 async function startServices(

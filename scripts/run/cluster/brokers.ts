@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { checkout } from '../checkout.mjs';
+import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
+import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
+import type { Environment } from '../stack/environment.ts';
+import type { Cluster, Node } from './layout.ts';
+import { entryTo } from './network.ts';
+import { brokerEnvironment, brokerName } from './node-files.ts';
+
+const run = promisify(execFile);
+
+/** Gives what the program (`rabbitmqctl`, `rabbitmq-queues`) printed. Rejects when it ends with anything but 0. */
+export async function control(
+  cluster: Cluster,
+  node: Node,
+  rabbitmq: RabbitmqInstallation,
+  program: string,
+  ...args: string[]
+): Promise<string> {
+  const env = { ...process.env, ...brokerEnvironment(cluster, node, rabbitmq) };
+  const names = ['--quiet', '--longnames', '--node', brokerName(node)];
+  const [command, ...rest] = [...entryTo(node), join(rabbitmq.scripts, program), ...names, ...args];
+  return (await run(command!, rest, { cwd: checkout, env })).stdout;
+}
+
+interface ClusterStatus {
+  disk_nodes: string[];
+  running_nodes: string[];
+  /** Whom each node does not see. */
+  partitions: Record<string, string[]>;
+}
+
+const statusAt = async (cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<ClusterStatus> =>
+  JSON.parse(await control(cluster, node, rabbitmq, 'rabbitmqctl', 'cluster_status', '--formatter', 'json'));
+
+/** Whether all brokers see each other, as that one says. */
+export async function areTogether(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<boolean> {
+  const { running_nodes, partitions } = await statusAt(cluster, node, rabbitmq);
+  return running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0;
+}
+
+/**
+ * Whether every queue goes on without any one of them, too: each has a majority without it
+ * (https://www.rabbitmq.com/docs/man/rabbitmq-queues.8#check_if_node_is_quorum_critical).
+ */
+export async function haveMajorities(cluster: Cluster, rabbitmq: RabbitmqInstallation): Promise<boolean> {
+  const check = (node: Node) => control(cluster, node, rabbitmq, 'rabbitmq-queues', 'check_if_node_is_quorum_critical');
+  return (await Promise.allSettled(cluster.nodes.map(check))).every(({ status }) => status === 'fulfilled');
+}
+
+/** Whether it has ever been a member. */
+export const hasJoined = (node: Node): boolean => existsSync(join(node.folder, 'rabbitmq', 'data', brokerName(node)));
+
+/** What the others know of a broker that has lost its data, before it joins them anew. Else they refuse it. */
+export async function forget(cluster: Cluster, lost: Node, remaining: Node, rabbitmq: RabbitmqInstallation): Promise<void> {
+  const { disk_nodes } = await statusAt(cluster, remaining, rabbitmq);
+  if (!disk_nodes.includes(brokerName(lost))) return;
+  await control(cluster, remaining, rabbitmq, 'rabbitmq-queues', 'shrink', brokerName(lost));
+  await control(cluster, remaining, rabbitmq, 'rabbitmqctl', 'forget_cluster_node', brokerName(lost));
+}
+
+/** Users, queues and policies, when all nodes are there: a queue has its copies where nodes are when it is made. */
+export async function prepareBrokers(cluster: Cluster, environment: Environment, rabbitmq: RabbitmqInstallation): Promise<void> {
+  const [first] = cluster.nodes;
+  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
+  writeFileSync(file, renderDefinitions(environment), { mode: 0o600 });
+  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
+  // A node that was made anew has no copy yet. Where there is one, nothing happens.
+  for (const node of cluster.nodes) await control(cluster, first!, rabbitmq, 'rabbitmq-queues', 'grow', brokerName(node), 'all');
+}
