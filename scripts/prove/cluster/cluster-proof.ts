@@ -1,24 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { areTogether, haveMajorities } from '../../run/cluster/brokers.ts';
 import { clusterEnvironment } from '../../run/cluster/environment.ts';
-import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
-import { freezeNode, killNode } from '../../run/cluster/processes.ts';
+import { type Cluster, PORTS } from '../../run/cluster/layout.ts';
 import { startCluster } from '../../run/cluster/start.ts';
 import { leaderOf, redundancy, stateOf } from '../../run/cluster/state.ts';
 import { waitFor } from '../../run/servers/process.ts';
+import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Report } from '../../run/terminal/report.ts';
 import { createRandom } from '../random.ts';
 import { type Clients, type Kind, startClients } from './clients.ts';
+import { type Fault, kindsOf, type Limits } from './cluster-faults.ts';
 
-/** Milliseconds that a node is away, from the seed. Longer than PostgreSQL needs for another primary. */
-const AWAY = [28_000, 34_000] as const;
+/** Milliseconds that a fault lasts, from the seed. The longer ones: longer than PostgreSQL needs for another primary. */
+const LONG = [28_000, 33_000] as const;
+const SHORT = [6_000, 12_000] as const;
 /** Milliseconds within which the cluster has to be whole again. */
-const WHOLE = 60_000;
+const WHOLE = 120_000;
 
 export interface Strike {
   what: string;
-  wasPrimary: boolean;
+  limits: Limits;
   /** Milliseconds. */
   longest: Record<Kind, number>;
   slowest: number;
@@ -41,25 +44,25 @@ interface Plan {
   signal: AbortSignal;
 }
 
-/** Strikes node after node while clients work, waits each time until the cluster is whole again, and balances the books. */
+/** Strikes fault after fault while clients work, waits each time until the cluster is whole again, and balances the books. */
 export async function proveCluster(cluster: Cluster, plan: Plan): Promise<ClusterProof> {
   const random = createRandom(plan.seed);
   const user = random.between(1, 2_000_000_000);
   const clients = startClients(plan.port, user);
   const strikes: Strike[] = [];
+  const kinds = kindsOf(cluster);
   try {
     await sleep(3000, undefined, { signal: plan.signal });
-    for (let i = 0; i < plan.faults; i++) {
+    for (let round: typeof kinds = []; strikes.length < plan.faults; ) {
+      if (round.length === 0) round = random.shuffle(kinds); // each kind as often as each other
       const leader = await leaderOf(cluster);
-      // Every other one hits the primary: that is where most can go wrong.
-      const node = i % 2 === 0 && leader ? leader : random.pick(cluster.nodes);
-      strikes.push(
-        await strike(cluster, clients, plan, {
-          node,
-          kind: random.pick(['kill', 'freeze'] as const),
-          away: random.between(...AWAY),
-        }),
-      );
+      // Half of them hit the primary: that is where most can go wrong.
+      const node = leader && random.fraction() < 0.5 ? leader : random.pick(cluster.nodes);
+      const others = cluster.nodes.filter((one) => one !== node);
+      const fault = round.pop()!(cluster, node, others, random);
+      const [shortest, longest] = fault.isLong && node === leader ? LONG : SHORT;
+      const away = random.between(shortest, longest);
+      strikes.push(await strike(cluster, clients, plan, { fault, away, isPrimary: node === leader }));
     }
   } finally {
     await clients.stop();
@@ -71,30 +74,36 @@ async function strike(
   cluster: Cluster,
   clients: Clients,
   { report, port, signal }: Plan,
-  { node, kind, away }: { node: Node; kind: 'kill' | 'freeze'; away: number },
+  { fault, away, isPrimary }: { fault: Fault; away: number; isPrimary: boolean },
 ): Promise<Strike> {
-  const wasPrimary = (await leaderOf(cluster)) === node;
   const began = Date.now();
-  const what = `${kind} ${node.name}${wasPrimary ? ', the primary' : ''}`;
+  const what = `${fault.what}${isPrimary ? ', the primary' : ''}`;
   return await report.step(what, async (detail) => {
-    if (kind === 'kill') await killNode(node);
-    else freezeNode(node);
+    await fault.hit();
     await sleep(away, undefined, { signal });
     const healed = Date.now();
     await startCluster(cluster, clusterEnvironment(cluster.home), port, SILENT);
-    const isWhole = async () => redundancy(await Promise.all(cluster.nodes.map(stateOf))).isWhole;
-    if (!(await waitFor(WHOLE, isWhole)))
+    if (!(await waitFor(WHOLE, () => isWhole(cluster))))
       throw new Failure(`The cluster is not whole ${WHOLE / 1000} seconds after ${what}: npm run cluster -- status`);
     const ended = Date.now();
     const answers = Object.values(clients.accounts).flatMap((account) => account.between(began, ended));
     const longest = Object.fromEntries(
       Object.entries(clients.accounts).map(([name, account]) => [name, account.longestWithout(began, ended)]),
     ) as Record<Kind, number>;
+    const slowest = Math.round(Math.max(...answers.map(({ took }) => took)));
+    const whole = ended - healed;
     detail(
-      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${(longest['film write'] / 1000).toFixed(1)} s`,
+      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, whole in ${whole} ms`,
     );
-    return { what, wasPrimary, longest, slowest: Math.max(...answers.map(({ took }) => took)), whole: ended - healed };
+    return { what, limits: fault.limits, longest, slowest, whole };
   });
+}
+
+async function isWhole(cluster: Cluster): Promise<boolean> {
+  if (!redundancy(await Promise.all(cluster.nodes.map(stateOf))).isWhole) return false;
+  const rabbitmq = await findRabbitmq(() => {});
+  const together = await areTogether(cluster, cluster.nodes[0]!, rabbitmq).catch(() => false);
+  return together && (await haveMajorities(cluster, rabbitmq));
 }
 
 const SILENT: Report = { step: (_name, work) => work(() => {}), note: () => {} };

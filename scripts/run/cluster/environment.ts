@@ -29,6 +29,7 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
     MOVIES_DB_CONNECT_TIMEOUT: '500',
     MOVIES_DB_QUERY_TIMEOUT: '1000',
+    INVENTORY_TIMEOUT: '1800',
     ORDERS_DB_HOST: address,
     ORDERS_DB_PORT: primary,
     RABBITMQ_HOST: brokers.map((one) => one.address).join(','),

@@ -176,12 +176,12 @@ export function prepareNetwork(
 }
 
 function rejoinArguments({ nodes }: Cluster, node: Node, rabbitmq: RabbitmqInstallation): string[] {
-  const rank = String(nodes.indexOf(node));
-  const pidFile = join(node.folder, 'rabbitmq', 'data', `${brokerName(node)}.pid`);
-  const peers = nodes.filter((other) => other !== node).map(({ address }) => address);
+  const [rank, others] = [nodes.indexOf(node), nodes.length - 1].map(String);
+  const folder = join(node.folder, 'rabbitmq');
+  const [log, pidFile] = [join(folder, 'logs', 'rabbitmq.log'), join(folder, 'data', `${brokerName(node)}.pid`)];
   const control = [join(rabbitmq.scripts, 'rabbitmqctl'), '--quiet', '--longnames', '--node', brokerName(node)];
   return [
-    ...[rank, pidFile, node.address, String(PORTS.rabbitmq), ...peers],
+    ...[rank!, others!, log, pidFile, node.address, String(PORTS.rabbitmq)],
     ...['--', ...control, 'eval', 'rabbit_node_monitor:partitions().'],
   ];
 }

@@ -1,38 +1,26 @@
 #!/usr/bin/env bash
 # Restarts this node's broker when it was cut off from the others, or stood still, and is back: else it stays outside.
 #
-#   rejoin-broker.sh RANK PID_FILE ADDRESS PORT PEERS... -- COMMAND...
+#   rejoin-broker.sh RANK OTHERS LOG PID_FILE ADDRESS PORT -- COMMAND...
 #
 # RANK      of this node, from 0: two nodes with the same findings act one after the other
+# OTHERS    how many other nodes there are
+# LOG       of the broker, which says when it sees a partition of the network, with all others or with some
 # PID_FILE  of the broker, which somebody starts again when it ends
-# ADDRESS   of the broker, with its PORT, which the PEERS have, too
-# COMMAND   prints [] when the broker sees no partition
+# ADDRESS   of the broker, with its PORT
+# COMMAND   prints the list of the nodes from which the broker is parted, [] for none
 #
 # RabbitMQ's own ways, seen with 3.10: `pause_minority` stops all three when one cable between two is cut, and leaves a node that was
 # frozen outside for good (rabbitmq-server#17319); `autoheal` restarts nodes of the majority, two at a time, or waits for a minute.
 # A quorum queue needs none of them: it works where the majority is.
 set -euo pipefail
 
-rank=$1 pid_file=$2 address=$3 port=$4
-shift 4
-peers=()
-while [[ $1 != -- ]]; do
-  peers+=("$1")
-  shift
-done
-shift
+rank=$1 others=$2 log=$3 pid_file=$4 address=$5 port=$6
+shift 7
 
-alone_limit=${ALONE_LIMIT:-5}      # seconds; RabbitMQ takes a node for lost after 6 to 10 (net_ticktime)
-settle_time=${SETTLE_TIME:-20}     # seconds until a partition that is still there stays
-deaf_limit=${DEAF_LIMIT:-90}       # seconds that a broker may take to come up
-
-# 0: it accepts. 1: nothing listens, but its node is there. 2: its node is not to be reached.
-knock() {
-  local said
-  if said=$(timeout 1 bash -c "exec 3<>/dev/tcp/$1/$port" 2>&1); then return 0; fi
-  [[ $said == *refused* ]] && return 1
-  return 2
-}
+settle=${SETTLE:-5}        # seconds from a partition's end until the broker is asked
+other_way=${OTHER_WAY:-20} # seconds for another node, which may have been the one that was away, to act
+deaf=${DEAF:-90}           # seconds that a broker may take to come up
 
 restart() {
   local pid
@@ -46,49 +34,36 @@ restart() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-away() {
-  local status=0
-  knock "$1" || status=$?
-  ((status == 2))
-}
+size() { stat --format %s "$log" 2>/dev/null || echo 0; }
 
-now=$(date +%s) alone_since=0 deaf_since=0 check_at=0 met=false all=${#peers[@]} were_missing=0
+seen=$(size) check_at=0 waited=false deaf_since=0
 while sleep 2; do
-  before=$now now=$(date +%s)
-  missing=0
-  for peer in "${peers[@]}"; do
-    if away "$peer"; then missing=$((missing + 1)); fi
-  done
-  now=$(date +%s)
-  stood_still=$((now - before))
-
-  if ((missing == all)); then
-    if $met && ((alone_since == 0)); then alone_since=$now; fi
-  else
-    if ((alone_since > 0 && now - alone_since >= alone_limit)); then
-      restart 'no other node was to be reached, and one is back'
-    elif $met && ((stood_still > alone_limit + all + 3)); then
-      restart "this node stood still for $stood_still seconds"
-    fi
-    alone_since=0
-    if ((missing == 0)); then met=true; fi
+  end=$(size)
+  if ((end < seen)); then seen=0; fi # another file
+  if ((end > seen)) && tail -c "+$((seen + 1))" "$log" | grep --quiet inconsistent_database; then
+    check_at=$((SECONDS + settle)) waited=false
   fi
-  if ((missing < were_missing)); then check_at=$((now + settle_time + 10 * rank)); fi
-  were_missing=$missing
+  seen=$end
 
-  if ((check_at > 0 && now >= check_at)); then
+  if ((check_at > 0 && SECONDS >= check_at)); then
     check_at=0
-    partitions=$("$@" 2>/dev/null) || partitions='[]'
-    if [[ $partitions != '[]' ]]; then
-      restart "it sees a partition: $partitions"
-      check_at=$((now + settle_time + 10 * rank)) # another one may have to
+    parted=$("$@" 2>/dev/null) || parted=
+    count=$(grep --only-matching @ <<<"$parted" | wc -l)
+    if ((count >= others)); then
+      restart "it is parted from all others: $parted"
+    elif ((count > 0)) && $waited; then
+      restart "it is still parted: $parted"
+    elif ((count > 0)); then
+      check_at=$((SECONDS + other_way + 10 * rank)) waited=true
     fi
   fi
 
-  if knock "$address"; then deaf_since=0; elif ((deaf_since == 0)); then deaf_since=$now; fi
-  if ((deaf_since > 0 && now - deaf_since > deaf_limit)); then
-    restart "it took no connection for $deaf_limit seconds"
+  if (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; then
+    deaf_since=0
+  elif ((deaf_since == 0)); then
+    deaf_since=$SECONDS
+  elif ((SECONDS - deaf_since > deaf)); then
+    restart "it took no connection for $deaf seconds"
     deaf_since=0
   fi
-  now=$(date +%s) # a restart took its time
 done

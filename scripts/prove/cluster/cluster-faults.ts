@@ -1,0 +1,113 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { control } from '../../run/cluster/brokers.ts';
+import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
+import { cut } from '../../run/cluster/network.ts';
+import { freezeNode, killNode } from '../../run/cluster/processes.ts';
+import { appPids } from '../../run/servers/pm2/apps.ts';
+import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
+import type { Random } from '../random.ts';
+
+/** What a client may miss, at most, in milliseconds without a success. */
+export interface Limits {
+  order: number;
+  'film read': number;
+  'film write': number;
+}
+
+/** Nothing breaks by itself: somebody has to miss an answer. */
+const SILENT: Limits = { order: 3000, 'film read': 2500, 'film write': 30_000 };
+const KILLED: Limits = { order: 2000, 'film read': 2500, 'film write': 25_000 };
+const PROCESS: Limits = { order: 2000, 'film read': 2500, 'film write': 5000 };
+
+export interface Fault {
+  what: string;
+  /** Whether it lasts long enough for another primary where it hits that. */
+  isLong: boolean;
+  limits: Limits;
+  hit(): Promise<unknown> | unknown;
+}
+
+type Make = (cluster: Cluster, node: Node, others: Node[], random: Random) => Fault;
+
+const ofNode =
+  (verb: string, limits: Limits, hit: (cluster: Cluster, node: Node, others: Node[]) => Promise<unknown> | unknown): Make =>
+  (cluster, node, others) => ({ what: `${verb} ${node.name}`, isLong: true, limits, hit: () => hit(cluster, node, others) });
+
+/** Of the nodes with a network of their own only. */
+const CABLES: Make[] = [
+  ofNode('cut all cables of', SILENT, (cluster, node) => cut(cluster, node)),
+  ofNode('power off', SILENT, async (cluster, node) => {
+    await cut(cluster, node); // nothing says goodbye
+    await killNode(node);
+  }),
+  (cluster, node, others, random) => {
+    const other = random.pick(others);
+    return {
+      what: `cut the cable between ${node.name} and ${other.name}`,
+      isLong: false,
+      limits: SILENT,
+      hit: () => cut(cluster, node, other),
+    };
+  },
+  ofNode('lose all that is sent by', SILENT, (cluster, node) => cut(cluster, node, undefined, true)),
+];
+
+const NODES: Make[] = [
+  ofNode('kill', KILLED, (_, node) => killNode(node)),
+  ofNode('freeze', SILENT, (_, node) => freezeNode(node)),
+  ofNode('make anew', KILLED, async (_, node) => {
+    await killNode(node);
+    rmSync(node.folder, { recursive: true, force: true });
+  }),
+];
+
+const PROGRAMS = ['etcd', 'patroni', 'haproxy', 'rabbitmq', 'inventory_app', 'billing_app', 'api_gateway', 'postgres'] as const;
+
+const ofProgram =
+  (program: (typeof PROGRAMS)[number], signal: 'SIGKILL' | 'SIGSTOP'): Make =>
+  (_, node) => ({
+    what: `${signal} ${program} of ${node.name}`,
+    // A standby takes over from a Patroni that stands still.
+    isLong: signal === 'SIGSTOP' && program === 'patroni',
+    limits: signal === 'SIGKILL' ? PROCESS : SILENT,
+    hit: () => {
+      for (const pid of pidsOf(node, program)) process.kill(pid, signal);
+    },
+  });
+
+function pidsOf(node: Node, program: (typeof PROGRAMS)[number]): number[] {
+  if (program !== 'postgres') return appPids(node.folder, program);
+  return [Number(readFileSync(join(node.folder, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0])];
+}
+
+const MOVES: Make[] = [
+  (_, node, others) => ({
+    what: `switch the primary over from ${node.name}`,
+    isLong: false,
+    limits: PROCESS,
+    hit: () => switchover(node, others[0]!),
+  }),
+  (cluster, node) => ({
+    what: `move the queues' leaders, by ${node.name}`,
+    isLong: false,
+    limits: PROCESS,
+    hit: async () => control(cluster, node, await findRabbitmq(() => {}), 'rabbitmq-queues', 'rebalance', 'quorum'),
+  }),
+];
+
+/** https://patroni.readthedocs.io/en/latest/rest_api.html#switchover-and-failover-endpoints */
+async function switchover(leader: Node, other: Node): Promise<void> {
+  const answer = await fetch(`http://${other.address}:${PORTS.patroni}/switchover`, {
+    method: 'POST',
+    body: JSON.stringify({ leader: leader.name }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  if (!answer.ok && answer.status !== 412) throw new Error(`Patroni: ${answer.status} ${await answer.text()}`);
+}
+
+/** Every kind of fault that can be made here. */
+export function kindsOf(cluster: Cluster): Make[] {
+  const programs = PROGRAMS.flatMap((program) => [ofProgram(program, 'SIGKILL'), ofProgram(program, 'SIGSTOP')]);
+  return [...NODES, ...(cluster.isolated ? CABLES : []), ...MOVES, ...programs];
+}
