@@ -4,22 +4,21 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { databases } from '../../run/servers/migrations.ts';
-import { findPostgres } from '../../run/servers/postgres/postgres.ts';
-import { controlProgram } from '../../run/servers/rabbitmq/rabbitmq.ts';
-import { type Environment, savedEnvironment } from '../../run/stack/environment.ts';
+import type { ControlProgram } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import type { Environment } from '../../run/stack/environment.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Report } from '../../run/terminal/report.ts';
+import type { OperatedStack } from '../operated-stack.ts';
 import { type Dump, dumpDatabase } from './dump.ts';
 import { DEFINITIONS, dumpFile, type Manifest, type Prefix, writeManifest } from './manifest.ts';
 
 const run = promisify(execFile);
 
-/** Writes a backup of the stack of that home, which runs and goes on, into a folder that does not exist yet. All of it or nothing. */
-export async function writeBackup(home: string, folder: string, report: Report): Promise<Manifest> {
-  const environment = savedEnvironment(home);
-  const control = await controlProgram(home);
-  if (!environment || !control || !findPostgres(home))
-    throw new Failure('PostgreSQL and RabbitMQ of the local stack have to run for a backup: npm start starts what is down.');
+/** Writes a backup of that stack, which runs and goes on, into a folder that does not exist yet. All of it or nothing. */
+export async function writeBackup(stack: OperatedStack, folder: string, report: Report): Promise<Manifest> {
+  const environment = await stack.environment();
+  const control = await stack.controlProgram();
+  if (!control) throw new Failure(`RabbitMQ and PostgreSQL have to run for a backup: ${stack.starts} starts what is down.`);
   makeFolder(folder);
   const discard = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', discard); // after Ctrl-C
@@ -33,9 +32,7 @@ export async function writeBackup(home: string, folder: string, report: Report):
   }
 }
 
-type Control = NonNullable<Awaited<ReturnType<typeof controlProgram>>>;
-
-async function fillFolder(folder: string, environment: Environment, control: Control, report: Report): Promise<Manifest> {
+async function fillFolder(folder: string, environment: Environment, control: ControlProgram, report: Report): Promise<Manifest> {
   const made = new Date();
   const dumps = {} as Manifest['databases'];
   for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, environment, folder));

@@ -13,7 +13,7 @@ import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { waitFor } from '../servers/process.ts';
 import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
 import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
-import type { Environment } from '../stack/environment.ts';
+import { type Environment, saveEnvironment } from '../stack/environment.ts';
 import { environmentOf, service } from '../stack/services.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
@@ -34,6 +34,16 @@ const SERVICES = ['inventory_app', 'billing_app', 'api_gateway'] as const;
 
 /** Starts what is down of the cluster, and lets go on what was frozen. `port`: of the clients' address. */
 export async function startCluster(cluster: Cluster, environment: Environment, port: number, report: Report): Promise<void> {
+  await startServers(cluster, environment, port, report);
+  for (const name of SERVICES) {
+    await report.step(name, async () => {
+      for (const node of cluster.nodes) await startServices(cluster, node, name, environment);
+    });
+  }
+}
+
+/** All but the services, with their users, databases, tables and queues. */
+export async function startServers(cluster: Cluster, environment: Environment, port: number, report: Report): Promise<void> {
   const [tools, rabbitmq] = await report.step(
     'Programs',
     async (detail) => [await findTools(detail), await findRabbitmq(detail)] as const,
@@ -59,11 +69,7 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
-  for (const name of SERVICES) {
-    await report.step(name, async () => {
-      for (const node of nodes) await startServices(cluster, node, name, environment);
-    });
-  }
+  saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
 }
 
 /** Those of that home that are down. */
@@ -103,7 +109,7 @@ async function requireUp<T>(problem: string, cluster: Cluster, check: () => Prom
 
 /** Roles, databases and tables, once, on the primary: Prisma takes a lock of the database's for it. */
 async function prepareDatabases(cluster: Cluster, leader: Node, environment: Environment): Promise<void> {
-  const server = { host: leader.address, port: PORTS.postgres, superuser: 'postgres', password: cluster.secrets.superuser };
+  const server = superuserAt(cluster, leader);
   const own = nodeEnvironment(cluster, leader, environment);
   await ensureDatabases(
     server,
@@ -116,6 +122,13 @@ async function prepareDatabases(cluster: Cluster, leader: Node, environment: Env
   await prepareReplication(server, own.MOVIES_DB_NAME!);
   for (const { app } of databases) await migrate(app, own);
 }
+
+export const superuserAt = ({ secrets }: Cluster, { address }: Node): PostgresAddress => ({
+  host: address,
+  port: PORTS.postgres,
+  superuser: 'postgres',
+  password: secrets.superuser,
+});
 
 async function prepareReplication(server: PostgresAddress, movies: string): Promise<void> {
   const client = await connect(server);
@@ -154,11 +167,17 @@ async function isFormed(cluster: Cluster, rabbitmq: RabbitmqInstallation): Promi
 /** Users, queues and policies, when all nodes are there: a queue has its copies where nodes are when it is made. */
 async function prepareBroker(cluster: Cluster, environment: Environment, rabbitmq: RabbitmqInstallation): Promise<void> {
   const [first] = cluster.nodes;
-  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
-  writeFileSync(file, renderDefinitions(environment), { mode: 0o600 });
-  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
+  await addDefinitions(cluster, rabbitmq, renderDefinitions(environment));
   // A node that was made anew has no copy yet. Where there is one, nothing happens.
   for (const node of cluster.nodes) await control(cluster, first!, rabbitmq, 'rabbitmq-queues', 'grow', brokerName(node), 'all');
+}
+
+/** What has a name there becomes as it is in those definitions. */
+export async function addDefinitions(cluster: Cluster, rabbitmq: RabbitmqInstallation, definitions: string): Promise<void> {
+  const [first] = cluster.nodes;
+  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
+  writeFileSync(file, definitions, { mode: 0o600 });
+  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
 }
 
 async function startServices(

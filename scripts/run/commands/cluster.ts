@@ -15,21 +15,18 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { clusterEnvironment } from '../cluster/environment.ts';
+import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
+import { alone } from '../cluster/refill.ts';
 import { startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
-import { withLock } from '../servers/lock.mjs';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { endWith, runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 import { textTable } from '../terminal/table.ts';
-
-/** Of the clients' address: that of `npm start` and a thousand more. */
-const portOf = ({ API_GATEWAY_PORT }: Record<string, string>) => Number(API_GATEWAY_PORT) + 1000;
 
 const report = createReport();
 
@@ -68,11 +65,7 @@ await runCommand(async () => {
   const cluster = clusterOf(join(home, 'cluster'));
   const changes = action === 'start' || action === 'stop' || action === 'heal';
   if (!changes) return act(cluster, name);
-  return withLock(
-    join(cluster.home, 'lock'),
-    () => act(cluster, name),
-    (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the cluster`),
-  );
+  return alone(cluster, report, () => act(cluster, name));
 });
 
 async function bringUp(cluster: Cluster): Promise<number> {
@@ -81,7 +74,7 @@ async function bringUp(cluster: Cluster): Promise<number> {
   );
   const began = Date.now();
   const environment = clusterEnvironment(cluster.home);
-  const port = portOf(environment);
+  const port = clientsPort(environment);
   await startCluster(cluster, environment, port, report);
   const url = `http://localhost:${port}`;
   console.log(`

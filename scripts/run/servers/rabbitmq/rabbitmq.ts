@@ -112,10 +112,15 @@ async function joinRunning(
   return broker;
 }
 
-/** How `rabbitmqctl` is called for the broker of that home, for somebody at a terminal; undefined when it does not run. */
-export async function controlProgram(
-  home: string,
-): Promise<{ program: string; env: NodeJS.ProcessEnv; cwd: string } | undefined> {
+/** How `rabbitmqctl` is called. */
+export interface ControlProgram {
+  program: string;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+}
+
+/** For the broker of that home, for somebody at a terminal; undefined when it does not run. */
+export async function controlProgram(home: string): Promise<ControlProgram | undefined> {
   const record = readRecord(home);
   if (!record || !isBroker(record.pid, home)) return undefined;
   const installation = await findRabbitmq();
