@@ -43,7 +43,7 @@ export const singleStack = (home: string): OperatedStack => ({
   gatewayUrl: () => urlIn(savedEnvironment(home) ?? localEnvironment(process.env)),
 });
 
-const clusterStack = (cluster: Cluster): OperatedStack => {
+export const clusterStack = (cluster: Cluster): OperatedStack => {
   const saved = () => {
     const environment = savedEnvironment(cluster.home);
     if (!environment) throw new Failure('The cluster was never started: npm run cluster -- start starts it.');
