@@ -23,7 +23,7 @@ export async function writeBackup(stack: OperatedStack, folder: string, report: 
   const discard = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', discard); // after Ctrl-C
   try {
-    return await fillFolder(folder, environment, control, report);
+    return await fillFolder(folder, { environment, control, starts: stack.starts }, report);
   } catch (error) {
     discard();
     throw error;
@@ -32,11 +32,17 @@ export async function writeBackup(stack: OperatedStack, folder: string, report: 
   }
 }
 
-async function fillFolder(folder: string, environment: Environment, control: ControlProgram, report: Report): Promise<Manifest> {
+interface Source extends Pick<OperatedStack, 'starts'> {
+  environment: Environment;
+  control: ControlProgram;
+}
+
+async function fillFolder(folder: string, source: Source, report: Report): Promise<Manifest> {
   const made = new Date();
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, environment, folder));
+  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, folder, source));
   await report.step('RabbitMQ', async (detail) => {
+    const { control } = source;
     const { stdout } = await run(control.program, ['--quiet', 'export_definitions', '-'], { ...control, maxBuffer: 2 ** 26 });
     writeFileSync(join(folder, DEFINITIONS), stdout, { mode: 0o600, flag: 'wx' });
     detail('definitions');
@@ -55,7 +61,7 @@ function makeFolder(folder: string): void {
 }
 
 /** The name of the step that dumps a database, and its work. */
-function dumpStep(prefix: Prefix, environment: Environment, folder: string) {
+function dumpStep(prefix: Prefix, folder: string, { environment, starts }: Source) {
   const name = environment[`${prefix}_NAME`]!;
   const work = async (detail: (text: string) => void): Promise<Dump & { name: string }> => {
     const file = join(folder, dumpFile(prefix));
@@ -67,7 +73,7 @@ function dumpStep(prefix: Prefix, environment: Environment, folder: string) {
       const { code, syscall, message } = error as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new Failure(`The disk of ${folder} is full: free some space, or name a folder elsewhere.`);
       if (syscall === 'write' || syscall === 'open') throw error;
-      throw new Failure(`${name} could not be read (${message}): npm run status says what runs.`);
+      throw new Failure(`${name} could not be read (${message}): ${starts} starts what is down.`);
     }
   };
   return [name, work] as const;
