@@ -1,21 +1,22 @@
-// npm run sql -- [DATABASE ['STATEMENT']]: runs one statement in a database of the stack, as the role that owns it; without one opens psql there
+// npm run sql -- [--cluster] [DATABASE ['STATEMENT']]: runs one statement in a database of the stack, as the role that owns it; without one opens psql there
+//
+// --cluster: at the primary of the three nodes (docs/cluster.md) or, where none leads, at a PostgreSQL that can be read.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import pg from 'pg';
 import { databases } from '../run/servers/migrations.ts';
-import { savedEnvironment } from '../run/stack/environment.ts';
-import { localHome } from '../run/stack/home.ts';
 import { runCommand } from '../run/terminal/command.ts';
 import { Failure } from '../run/terminal/failure.mjs';
 import { textTable } from '../run/terminal/table.ts';
+import { chosenStack } from './operated-stack.ts';
 
 await runCommand(async () => {
-  const environment = savedEnvironment(localHome());
-  if (!environment) throw new Failure('The local stack was never started: npm start starts it.');
+  const { stack, rest } = chosenStack(process.argv.slice(2));
+  const environment = await stack.environment();
   const names = databases.map(({ prefix }) => environment[`${prefix}_NAME`]!);
-  const [database = names[0]!, statement] = process.argv.slice(2);
+  const [database = names[0]!, statement] = rest;
   const owner = databases.find(({ prefix }) => environment[`${prefix}_NAME`] === database);
-  if (!owner) throw new Failure(`Usage: npm run sql -- ${names.join('|')} ['TABLE …']`);
+  if (!owner) throw new Failure(`Usage: npm run sql -- [--cluster] ${names.join('|')} ['TABLE …']`);
 
   const [host, port, user, password] = ['HOST', 'PORT', 'USER', 'PASSWORD'].map((part) => environment[`${owner.prefix}_${part}`]);
   if (!statement) return openPsql({ PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password, PGDATABASE: database });
@@ -34,7 +35,9 @@ await runCommand(async () => {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Failure(
-      code === 'ECONNREFUSED' ? `PostgreSQL does not run at ${host}:${port}: npm start starts it.` : `${database}: ${message}`,
+      code === 'ECONNREFUSED'
+        ? `PostgreSQL does not run at ${host}:${port}: ${stack.starts} starts it.`
+        : `${database}: ${message}`,
     );
   } finally {
     await client.end().catch(() => {});

@@ -1,28 +1,31 @@
-// npm run backup [-- FOLDER]: writes films, orders and the broker's definitions into a new folder, while the services work
+// npm run backup [-- [--cluster] [FOLDER]]: writes films, orders and the broker's definitions into a new folder, while the services work
 //
+// --cluster: those of the three nodes (docs/cluster.md), of which one is enough. Either kind of stack takes the backup of the other.
 // FOLDER is .local/backups/TIME without one. Whoever can read it has all data and the hashes of the broker's passwords.
 // Not in it: messages that wait in the queue, and dead letters. docs/reliability.md says what to do about them.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { localHome, requireOwner } from '../../run/stack/home.ts';
+import { localHome } from '../../run/stack/home.ts';
 import { endWith, runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createReport } from '../../run/terminal/report.ts';
 import { textTable } from '../../run/terminal/table.ts';
+import { chosenStack } from '../operated-stack.ts';
 import { writeBackup } from './write-backup.ts';
 
 await runCommand(async () => {
-  const { positionals } = parseArgs({ allowPositionals: true });
-  if (positionals.length > 1) throw new Failure('Usage: npm run backup -- [FOLDER]');
-  const home = localHome();
-  requireOwner(home);
+  const { stack, rest } = chosenStack(process.argv.slice(2));
+  const { positionals } = parseArgs({ args: rest, allowPositionals: true });
+  if (positionals.length > 1) throw new Failure('Usage: npm run backup -- [--cluster] [FOLDER]');
   const time = `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
   // npm runs this in the checkout, the user may be elsewhere.
-  const folder = resolve(process.env.INIT_CWD ?? '.', positionals[0] ?? join(home, 'backups', time));
+  const folder = resolve(process.env.INIT_CWD ?? '.', positionals[0] ?? join(localHome(), 'backups', time));
   endWith('Interrupted: there is no backup.');
-  const { files } = await writeBackup(home, folder, createReport());
+  const { files } = await writeBackup(stack, folder, createReport());
   const sizes = Object.entries(files).map(([name, { bytes }]) => [name, bytes.toLocaleString('en').padStart(15), 'bytes']);
-  console.log(`\n${folder}\n${textTable(sizes)}\n\nnpm run restore -- ${quoted(folder)} brings it back.`);
+  console.log(
+    `\n${folder}\n${textTable(sizes)}\n\nnpm run restore -- ${stack.cluster ? '--cluster ' : ''}${quoted(folder)} brings it back.`,
+  );
   return 0;
 });
 

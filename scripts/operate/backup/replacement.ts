@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { checkout } from '../../run/checkout.mjs';
 import { databases, isMigrated, migrate } from '../../run/servers/migrations.ts';
-import { connect, type Postgres } from '../../run/servers/postgres/connection.ts';
+import { connect, type PostgresAddress } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
 import type { Environment } from '../../run/stack/environment.ts';
 import { settleAll } from '../../run/stack/server-start.ts';
@@ -21,7 +21,7 @@ export interface Backup {
 
 /** A running server, and what the databases in it are called. */
 export interface Target {
-  server: Postgres;
+  server: PostgresAddress;
   environment: Environment;
   /** For what is needed for a moment. Inside the checkout, where Prisma finds its packages. */
   home: string;

@@ -1,28 +1,25 @@
-// npm run restore -- FOLDER [--yes]: replaces films, orders and the broker's definitions by those of a backup, after asking
+// npm run restore -- [--cluster] FOLDER [--yes]: replaces films, orders and the broker's definitions by those of a backup, after asking
 //
 // FOLDER is one that npm run backup has made; an older one gets the migrations that have come since. Old and new data take each
 // other's place at one moment: interrupted at any time, all is as it was or as in the backup. What waits in the queue stays there.
+// --cluster: those of the three nodes (docs/cluster.md), which are started where they are down.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { databases } from '../../run/servers/migrations.ts';
-import { localHome, requireOwner } from '../../run/stack/home.ts';
 import { endWith, runCommand, sentenceOf } from '../../run/terminal/command.ts';
 import { confirm } from '../../run/terminal/confirm.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createReport } from '../../run/terminal/report.ts';
+import { chosenStack } from '../operated-stack.ts';
 import { readBackup } from './manifest.ts';
 import { restoreBackup } from './restoration.ts';
 import { rowsText } from './write-backup.ts';
 
-const AFTERWARDS =
-  'The data are as they were or, if it came so far, all as in the backup. Run it again, or go on with what is there: npm start.';
-
 await runCommand(async () => {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { yes: { type: 'boolean' } } });
+  const { stack, rest } = chosenStack(process.argv.slice(2));
+  const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: { yes: { type: 'boolean' } } });
   if (positionals.length !== 1)
-    throw new Failure('Usage: npm run restore -- FOLDER [--yes], with a folder that npm run backup has made.');
-  const home = localHome();
-  requireOwner(home);
+    throw new Failure('Usage: npm run restore -- [--cluster] FOLDER [--yes], with a folder that npm run backup has made.');
   const folder = resolve(process.env.INIT_CWD ?? '.', positionals[0]!); // npm runs this in the checkout, the user may be elsewhere
   const manifest = await readBackup(folder);
   const contents = databases.map(({ prefix }) => rowsText(manifest.databases[prefix])).join(', ');
@@ -33,9 +30,10 @@ await runCommand(async () => {
     values.yes ||
     (await confirm('Replace them?', 'Nothing was changed: say npm run restore -- FOLDER --yes where nobody can be asked.'));
   if (!agreed) throw new Failure('Nothing was changed.');
-  endWith(`Interrupted. ${AFTERWARDS}`);
-  await restoreBackup(home, process.env, { folder, manifest }, createReport()).catch((error) => {
-    throw new Failure(`${sentenceOf(error)}\n${AFTERWARDS}`);
+  const afterwards = `The data are as they were or, if it came so far, all as in the backup. Run it again, or go on with what is there: ${stack.starts}.`;
+  endWith(`Interrupted. ${afterwards}`);
+  await restoreBackup(stack, process.env, { folder, manifest }, createReport()).catch((error) => {
+    throw new Failure(`${sentenceOf(error)}\n${afterwards}`);
   });
   console.log('Restored. All of it runs.');
   return 0;

@@ -4,27 +4,26 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { databases } from '../../run/servers/migrations.ts';
-import { findPostgres } from '../../run/servers/postgres/postgres.ts';
-import { controlProgram } from '../../run/servers/rabbitmq/rabbitmq.ts';
-import { type Environment, savedEnvironment } from '../../run/stack/environment.ts';
+import type { ControlProgram } from '../../run/servers/rabbitmq/rabbitmq.ts';
+import type { Environment } from '../../run/stack/environment.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Report } from '../../run/terminal/report.ts';
+import type { OperatedStack } from '../operated-stack.ts';
 import { type Dump, dumpDatabase } from './dump.ts';
 import { DEFINITIONS, dumpFile, type Manifest, type Prefix, writeManifest } from './manifest.ts';
 
 const run = promisify(execFile);
 
-/** Writes a backup of the stack of that home, which runs and goes on, into a folder that does not exist yet. All of it or nothing. */
-export async function writeBackup(home: string, folder: string, report: Report): Promise<Manifest> {
-  const environment = savedEnvironment(home);
-  const control = await controlProgram(home);
-  if (!environment || !control || !findPostgres(home))
-    throw new Failure('PostgreSQL and RabbitMQ of the local stack have to run for a backup: npm start starts what is down.');
+/** Writes a backup of that stack, which runs and goes on, into a folder that does not exist yet. All of it or nothing. */
+export async function writeBackup(stack: OperatedStack, folder: string, report: Report): Promise<Manifest> {
+  const environment = await stack.environment();
+  const control = await stack.controlProgram();
+  if (!control) throw new Failure(`RabbitMQ and PostgreSQL have to run for a backup: ${stack.starts} starts what is down.`);
   makeFolder(folder);
   const discard = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', discard); // after Ctrl-C
   try {
-    return await fillFolder(folder, environment, control, report);
+    return await fillFolder(folder, { environment, control, starts: stack.starts }, report);
   } catch (error) {
     discard();
     throw error;
@@ -33,14 +32,21 @@ export async function writeBackup(home: string, folder: string, report: Report):
   }
 }
 
-type Control = NonNullable<Awaited<ReturnType<typeof controlProgram>>>;
+interface Source extends Pick<OperatedStack, 'starts'> {
+  environment: Environment;
+  control: ControlProgram;
+}
 
-async function fillFolder(folder: string, environment: Environment, control: Control, report: Report): Promise<Manifest> {
+async function fillFolder(folder: string, source: Source, report: Report): Promise<Manifest> {
   const made = new Date();
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, environment, folder));
+  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, folder, source));
   await report.step('RabbitMQ', async (detail) => {
-    const { stdout } = await run(control.program, ['--quiet', 'export_definitions', '-'], { ...control, maxBuffer: 2 ** 26 });
+    const { control } = source;
+    const { stdout } = await run(control.program, [...control.args, '--quiet', 'export_definitions', '-'], {
+      ...control,
+      maxBuffer: 2 ** 26,
+    });
     writeFileSync(join(folder, DEFINITIONS), stdout, { mode: 0o600, flag: 'wx' });
     detail('definitions');
   });
@@ -58,7 +64,7 @@ function makeFolder(folder: string): void {
 }
 
 /** The name of the step that dumps a database, and its work. */
-function dumpStep(prefix: Prefix, environment: Environment, folder: string) {
+function dumpStep(prefix: Prefix, folder: string, { environment, starts }: Source) {
   const name = environment[`${prefix}_NAME`]!;
   const work = async (detail: (text: string) => void): Promise<Dump & { name: string }> => {
     const file = join(folder, dumpFile(prefix));
@@ -70,7 +76,7 @@ function dumpStep(prefix: Prefix, environment: Environment, folder: string) {
       const { code, syscall, message } = error as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new Failure(`The disk of ${folder} is full: free some space, or name a folder elsewhere.`);
       if (syscall === 'write' || syscall === 'open') throw error;
-      throw new Failure(`${name} could not be read (${message}): npm run status says what runs.`);
+      throw new Failure(`${name} could not be read (${message}): ${starts} starts what is down.`);
     }
   };
   return [name, work] as const;

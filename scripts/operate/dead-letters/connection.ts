@@ -84,5 +84,5 @@ function explain(error: Error & { code?: number | string }, environment: Environ
   if (/ACCESS[_-]REFUSED|NOT[_-]ALLOWED/i.test(error.message)) {
     return `RabbitMQ at ${address} refuses ${RABBITMQ_ADMIN_USER} (virtual host ${RABBITMQ_VHOST}): check RABBITMQ_ADMIN_USER and its password.`;
   }
-  return `RabbitMQ cannot be used at ${address} (${error.message}). Start it with npm start, or correct RABBITMQ_HOST and RABBITMQ_PORT.`;
+  return `RabbitMQ cannot be used at ${address} (${error.message}). Start it with npm start (three nodes: npm run cluster -- start), or correct RABBITMQ_HOST and RABBITMQ_PORT.`;
 }

@@ -6,12 +6,11 @@
  *     npm run dead-letters -- replay ID|--all   back into the queue of orders, once what was wrong is put right
  *     npm run dead-letters -- drop ID|--all     gone for good
  *
- * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack, in a machine
- * on the one that .env names. Variables of the environment win over both.
+ * `--kind KIND` and `--older-than 2h` choose letters to list, replay or drop. Works on the broker of the local stack, with `--cluster`
+ * on that of the three nodes, in a machine on the one that .env names. Variables of the environment win over all.
  * Inside billing's machine: sudo node --stack-size=7000 /opt/crud-master/scripts/operate/dead-letters/dead-letters.ts list
  */
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { loadEnvironment } from '@crud-master/plumbing/environment';
 import { runCommand } from '../../run/terminal/command.ts';
 import { confirm } from '../../run/terminal/confirm.ts';
@@ -25,15 +24,17 @@ import { replay } from './replay.ts';
 import { type Request, readRequest } from './request.ts';
 import { type Entry, entryOf, letterText, listText, number } from './text.ts';
 
-/** That of the local stack is complete, and knows the ports that were free. Its code is no part of a machine's release. */
+/** That of a stack of this computer is complete, and knows the ports that were free. Its code is no part of a machine's release. */
 async function environment(): Promise<Environment> {
-  const local = fileURLToPath(new URL('../../../.local', import.meta.url));
-  const isCheckout = existsSync(new URL('../../run/stack', import.meta.url));
-  const saved = isCheckout ? (await import('../../run/stack/environment.ts')).savedEnvironment(local) : undefined;
-  if (saved) return { ...saved, ...process.env };
-  // The hosts of .env are those of the virtual machines.
-  if (isCheckout && !process.env.RABBITMQ_HOST) throw new Failure('The local stack was never started: npm start starts it.');
-  return loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
+  const fromFile = () => loadEnvironment(new URL('../../../.env', import.meta.url), process.env);
+  if (!existsSync(new URL('../operated-stack.ts', import.meta.url))) return fromFile();
+  const { stack } = (await import('../operated-stack.ts')).chosenStack(process.argv.slice(2));
+  try {
+    return { ...(await stack.environment()), ...process.env };
+  } catch (error) {
+    if (!process.env.RABBITMQ_HOST) throw error; // the hosts of .env are those of the virtual machines
+    return fromFile();
+  }
 }
 
 const open = (own: Environment) =>

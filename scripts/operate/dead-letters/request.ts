@@ -3,7 +3,7 @@ import { Failure } from '../../run/terminal/failure.mjs';
 import type { Letter } from './letter.ts';
 
 const USAGE = `Usage: npm run dead-letters -- list [--limit N] [--after N] [FILTER] | show ID | replay ID|--all|FILTER | drop ID|--all|FILTER [--yes]
-FILTER: --kind KIND, --older-than 90s|30m|2h|7d, or both`;
+FILTER: --kind KIND, --older-than 90s|30m|2h|7d, or both. With --cluster: those of the three nodes`;
 
 export interface Request {
   command: 'list' | 'show' | 'replay' | 'drop';
@@ -57,7 +57,7 @@ function parse(args: string[]) {
       allowPositionals: true,
       options: {
         ...{ limit: { type: 'string' }, after: { type: 'string' }, kind: { type: 'string' }, 'older-than': { type: 'string' } },
-        ...{ all: { type: 'boolean', default: false }, yes: { type: 'boolean' } },
+        ...{ all: { type: 'boolean', default: false }, yes: { type: 'boolean' }, cluster: { type: 'boolean' } },
       },
     });
   } catch (error) {

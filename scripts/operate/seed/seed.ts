@@ -1,5 +1,5 @@
 /**
- * npm run seed [-- --url URL]
+ * npm run seed [-- --cluster | --url URL]
  *
  * Fills the catalogue with the films of vega-datasets, through the gateway's HTTP interface.
  * Films that are there already are left alone, so it may run again, also after it was interrupted.
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createProgress } from '../../run/terminal/progress.ts';
-import { gatewayUrl } from '../gateway-url.ts';
+import { chosenStack } from '../operated-stack.ts';
 import { createCatalogue } from './catalogue.ts';
 import { filmKey, filmsFromRows, readRows } from './films.ts';
 
@@ -43,8 +43,9 @@ async function seed(url: string): Promise<void> {
 }
 
 await runCommand(async () => {
-  const { values } = parseArgs({ options: { url: { type: 'string' } } });
-  const url = values.url ?? gatewayUrl('local');
+  const { stack, rest } = chosenStack(process.argv.slice(2));
+  const { values } = parseArgs({ args: rest, options: { url: { type: 'string' } } });
+  const url = values.url ?? stack.gatewayUrl();
   try {
     await seed(url);
   } catch (error) {
@@ -52,7 +53,7 @@ await runCommand(async () => {
     const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'].includes(code ?? '');
     throw new Failure(
       unreachable
-        ? `Nothing answers at ${url}. Start the stack with "npm start", or name another gateway with "npm run seed -- --url URL".`
+        ? `Nothing answers at ${url}. Start the stack with "${stack.starts}", or name another gateway with "npm run seed -- --url URL".`
         : `${message}\nSome films may be missing: run "npm run seed" again to add them.`,
     );
   }

@@ -7,6 +7,7 @@ import { stopCluster } from '../../run/cluster/stop.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { type ClusterProof, proveCluster } from './cluster-proof.ts';
+import { loseAll } from './loss-of-all.ts';
 
 /** Milliseconds that an answer may take. */
 const ANSWER = 2000;
@@ -18,19 +19,23 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
   const port = await anyFreePort();
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
-  console.log(`Proof with seed ${seed}: ${faults} faults of nodes, cables and processes.`);
+  console.log(
+    `Proof with seed ${seed}: ${faults} faults of nodes, cables and processes; then a backup is restored after all nodes were deleted.`,
+  );
   let wrong: string[] | undefined;
   try {
     await startCluster(cluster, clusterEnvironment(home), port, report);
     const proof = await proveCluster(cluster, { seed, faults, port, report, signal: interruption.signal });
     wrong = faultsOf(proof);
+    const changed = await loseAll(home, port, report);
+    if (changed.length > 0) wrong.push(`A restored backup is not what it was: ${changed.join(', ')}`);
     console.log(
       `\n${proof.confirmed} orders were answered 200: ${proof.lost.length} lost, ${proof.doubled.length} stored twice.`,
     );
     for (const sentence of wrong) console.log(`✗ ${sentence}`);
     return wrong.length === 0 ? 0 : 1;
   } finally {
-    await stopCluster(cluster, report);
+    await stopCluster(clusterOf(home), report);
     if (wrong?.length === 0 && existsSync(home)) rmSync(home, { recursive: true, force: true });
     else console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
   }

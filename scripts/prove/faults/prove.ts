@@ -4,7 +4,8 @@
  *     npm run prove -- [--seed WORD] [--orders 10000] [--faults 200]
  *     npm run prove -- --cluster [--seed WORD] [--faults 4]
  *
- * `--cluster`: on three nodes of their own (docs/cluster.md), of which one after the other is killed or frozen; a minute each.
+ * `--cluster`: on three nodes of their own (docs/cluster.md), of which one after the other is killed or frozen, a minute each; then all are
+ * deleted, and a backup restored.
  * The seed decides the orders, and which faults strike, in which order and how long. It is printed; the moment at which
  * two processes meet is the machine's.
  */

@@ -65,9 +65,15 @@ export async function forget(cluster: Cluster, lost: Node, remaining: Node, rabb
 /** Users, queues and policies, when all nodes are there: a queue has its copies where nodes are when it is made. */
 export async function prepareBrokers(cluster: Cluster, environment: Environment, rabbitmq: RabbitmqInstallation): Promise<void> {
   const [first] = cluster.nodes;
-  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
-  writeFileSync(file, renderDefinitions(environment), { mode: 0o600 });
-  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
+  await addDefinitions(cluster, rabbitmq, renderDefinitions(environment));
   // A node that was made anew has no copy yet. Where there is one, nothing happens.
   for (const node of cluster.nodes) await control(cluster, first!, rabbitmq, 'rabbitmq-queues', 'grow', brokerName(node), 'all');
+}
+
+/** What has a name there becomes as it is in those definitions. */
+export async function addDefinitions(cluster: Cluster, rabbitmq: RabbitmqInstallation, definitions: string): Promise<void> {
+  const [first] = cluster.nodes;
+  const file = join(first!.folder, 'rabbitmq', 'definitions.json');
+  writeFileSync(file, definitions, { mode: 0o600 });
+  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'import_definitions', pathFromCheckout(file));
 }

@@ -22,9 +22,6 @@ export const PORTS = {
   /** Where billing says how it is. */
   billing: 22200,
   rabbitmq: 22672,
-  /** Of the first node; each other has the next: on one loopback they share the port mapper, which takes a port for one node's. */
-  distribution: 22673,
-  epmd: 22369,
 } as const;
 
 /** One of three equal machines, on an address of this computer. */
@@ -46,6 +43,11 @@ export interface Cluster {
   isolated: boolean;
   /** Where connections of this computer itself to a node come from. */
   host: string;
+  /**
+   * Of Erlang: the port mapper's, and where brokers talk to each other. The first node's; each other has the next, because on one
+   * loopback they share the port mapper, which takes a port for one node's. It takes 127.0.0.1, too: these are the home's own.
+   */
+  erlang: { epmd: number; distribution: number };
   secrets: Secrets;
 }
 
@@ -71,7 +73,8 @@ export function clusterOf(home: string): Cluster {
     folder: join(home, name),
     namespace: isolated ? `crud-${mark}-${name}` : undefined,
   }));
-  return { home, mark, nodes, isolated, host, secrets: secretsOf(home) };
+  const epmd = 23_000 + (digest.readUInt16BE(4) % 2000) * 4;
+  return { home, mark, nodes, isolated, host, erlang: { epmd, distribution: epmd + 1 }, secrets: secretsOf(home) };
 }
 
 /** Decided once: what the servers have written holds their addresses. */
@@ -107,12 +110,8 @@ function secretsOf(home: string): Secrets {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
-const formedFile = ({ home }: Cluster) => join(home, 'formed');
-
-/** Whether all of it was up once. Before that no node has anything that another one would miss. */
-export const wasFormed = (cluster: Cluster): boolean => existsSync(formedFile(cluster));
-
-export const markFormed = (cluster: Cluster): void => writeFileSync(formedFile(cluster), '');
+/** Whether all servers were up once, when `start.ts` saves their environment. Before that no node has anything that another one would miss. */
+export const wasFormed = ({ home }: Cluster): boolean => existsSync(join(home, 'environment.json'));
 
 /** By its name, or by its number. */
 export function nodeNamed(cluster: Cluster, name: string | undefined): Node {

@@ -58,7 +58,7 @@ export function preparePrograms(
       env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
     },
     { name: 'rabbitmq', script: join(rabbitmq.scripts, 'rabbitmq-server'), args: [], cwd: checkout, env: { ...env, ...erlang } },
-    ...(cluster.isolated ? [portMapper([node], rabbitmq, env)] : []),
+    ...(cluster.isolated ? [portMapper(cluster, [node], rabbitmq, env)] : []),
     {
       name: 'rejoin-broker',
       script: join(import.meta.dirname, 'rejoin-broker.sh'),
@@ -156,10 +156,11 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
  * are on one loopback. No fault of a node touches them.
  */
 export function prepareNetwork(
-  { home, nodes, isolated }: Cluster,
+  cluster: Cluster,
   port: number,
   { tools, rabbitmq }: { tools: Tools; rabbitmq: RabbitmqInstallation },
 ): Program[] {
+  const { home, nodes, isolated } = cluster;
   const file = join(home, 'haproxy.cfg');
   writeFileSync(file, clientProxy(nodes, port));
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' };
@@ -171,7 +172,7 @@ export function prepareNetwork(
       cwd: home,
       env: { ...env, LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH! },
     },
-    ...(isolated ? [] : [portMapper(nodes, rabbitmq, env)]),
+    ...(isolated ? [] : [portMapper(cluster, nodes, rabbitmq, env)]),
   ];
 }
 
@@ -187,10 +188,15 @@ function rejoinArguments({ nodes }: Cluster, node: Node, rabbitmq: RabbitmqInsta
 }
 
 /** Of Erlang: where a broker asks for another one's port. On addresses of one loopback there can be one only. */
-const portMapper = (nodes: Node[], rabbitmq: RabbitmqInstallation, env: Record<string, string>): Program => ({
+const portMapper = (
+  { erlang }: Cluster,
+  nodes: Node[],
+  rabbitmq: RabbitmqInstallation,
+  env: Record<string, string>,
+): Program => ({
   name: 'epmd',
   script: join(rabbitmq.erlang ?? '', 'epmd'),
-  args: ['-address', nodes.map(({ address }) => address).join(','), '-port', String(PORTS.epmd)],
+  args: ['-address', nodes.map(({ address }) => address).join(','), '-port', String(erlang.epmd)],
   cwd: checkout,
   env: { ...env, ...rabbitmq.environment },
 });
@@ -289,7 +295,7 @@ function writeBrokerFiles({ nodes, secrets }: Cluster, node: Node): void {
 
 /** As a broker of its own has them (servers/rabbitmq/launch.ts), but for its name, which others have to find. For `rabbitmqctl`, too. */
 export function brokerEnvironment(
-  { nodes }: Cluster,
+  { nodes, erlang: ports }: Cluster,
   node: Node,
   { erlang, environment }: RabbitmqInstallation,
 ): Record<string, string> {
@@ -307,8 +313,8 @@ export function brokerEnvironment(
     RABBITMQ_ADVANCED_CONFIG_FILE: below('advanced.config'),
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_ENABLED_PLUGINS_FILE: below('enabled_plugins'),
-    RABBITMQ_DIST_PORT: String(PORTS.distribution + nodes.indexOf(node)),
-    ERL_EPMD_PORT: String(PORTS.epmd),
+    RABBITMQ_DIST_PORT: String(ports.distribution + nodes.indexOf(node)),
+    ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: node.address,
     ERL_CRASH_DUMP_SECONDS: '0',
     RUNNING_UNDER_SYSTEMD: 'true', // replaces the shell, so that PM2's child is the broker itself

@@ -9,14 +9,14 @@ import { connect, type PostgresAddress } from '../servers/postgres/connection.ts
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { waitFor } from '../servers/process.ts';
 import { findRabbitmq, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
-import type { Environment } from '../stack/environment.ts';
+import { type Environment, saveEnvironment } from '../stack/environment.ts';
 import { environmentOf, service } from '../stack/services.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { areTogether, forget, hasJoined, prepareBrokers } from './brokers.ts';
 import { nodeEnvironment } from './environment.ts';
 import { isMember, replaceMember } from './etcd.ts';
-import { type Cluster, markFormed, type Node, PORTS, wasFormed } from './layout.ts';
+import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
 import { buildNetwork, entryTo, mend } from './network.ts';
 import { MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
 import { thawNode } from './processes.ts';
@@ -31,6 +31,16 @@ const SERVICES = ['inventory_app', 'billing_app', 'api_gateway'] as const;
 
 /** Starts what is down of the cluster, and lets go on what was frozen. `port`: of the clients' address. */
 export async function startCluster(cluster: Cluster, environment: Environment, port: number, report: Report): Promise<void> {
+  await startServers(cluster, environment, port, report);
+  for (const name of SERVICES) {
+    await report.step(name, async () => {
+      for (const node of cluster.nodes) await startServices(cluster, node, name, environment);
+    });
+  }
+}
+
+/** All but the services, with their users, databases, tables and queues. */
+export async function startServers(cluster: Cluster, environment: Environment, port: number, report: Report): Promise<void> {
   const [tools, rabbitmq] = await report.step(
     'Programs',
     async (detail) => [await findTools(detail), await findRabbitmq(detail)] as const,
@@ -44,7 +54,7 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     await startPrograms(cluster.home, prepareNetwork(cluster, port, { tools, rabbitmq }));
     // Before a broker starts a port mapper of its own, which would be on one address only.
     if (!cluster.isolated)
-      await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, PORTS.epmd));
+      await requireUp('The port mapper of Erlang is not up', cluster, () => accepts(nodes[0]!.address, cluster.erlang.epmd));
     const user = unprivileged();
     const start = (these: Node[]) =>
       Promise.all(
@@ -70,12 +80,7 @@ export async function startCluster(cluster: Cluster, environment: Environment, p
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
-  markFormed(cluster);
-  for (const name of SERVICES) {
-    await report.step(name, async () => {
-      for (const node of nodes) await startServices(cluster, node, name, environment);
-    });
-  }
+  saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
 }
 
 function requireMajority({ nodes, home }: Cluster, others: Node[]): Node[] {
@@ -134,7 +139,7 @@ async function requireUp<T>(problem: string, cluster: Cluster, check: () => Prom
 
 /** Roles, databases and tables, once, on the primary: Prisma takes a lock of the database's for it. */
 async function prepareDatabases(cluster: Cluster, leader: Node, environment: Environment): Promise<void> {
-  const server = { host: leader.address, port: PORTS.postgres, superuser: 'postgres', password: cluster.secrets.superuser };
+  const server = superuserAt(cluster, leader);
   const own = nodeEnvironment(cluster, leader, environment);
   await ensureDatabases(
     server,
@@ -147,6 +152,13 @@ async function prepareDatabases(cluster: Cluster, leader: Node, environment: Env
   await prepareReplication(server, own.MOVIES_DB_NAME!);
   for (const { app } of databases) await migrate(app, own);
 }
+
+export const superuserAt = ({ secrets }: Cluster, { address }: Node): PostgresAddress => ({
+  host: address,
+  port: PORTS.postgres,
+  superuser: 'postgres',
+  password: secrets.superuser,
+});
 
 async function prepareReplication(server: PostgresAddress, movies: string): Promise<void> {
   const client = await connect(server);

@@ -19,22 +19,23 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
-import { clusterEnvironment } from '../cluster/environment.ts';
+import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
+import { alone } from '../cluster/refill.ts';
 import { startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
-import { withLock } from '../servers/lock.mjs';
+import { holderOfPort } from '../servers/listeners.ts';
+import { findDaemon } from '../servers/pm2/daemon.ts';
+import { isFree } from '../servers/ports.ts';
+import { type Environment, savedEnvironment } from '../stack/environment.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { endWith, runCommand } from '../terminal/command.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 import { textTable } from '../terminal/table.ts';
-
-/** Of the clients' address: that of `npm start` and a thousand more. */
-const portOf = ({ API_GATEWAY_PORT }: Record<string, string>) => Number(API_GATEWAY_PORT) + 1000;
 
 const report = createReport();
 
@@ -87,11 +88,7 @@ await runCommand(async () => {
   const cluster = clusterOf(join(home, 'cluster'));
   const changes = action === 'start' || action === 'stop' || action === 'heal';
   if (!changes) return act(cluster, name, options);
-  return withLock(
-    join(cluster.home, 'lock'),
-    () => act(cluster, name, options),
-    (holder) => report.note(`Waiting for process ${holder}, which is starting or stopping the cluster`),
-  );
+  return alone(cluster, report, () => act(cluster, name, options));
 });
 
 async function bringUp(cluster: Cluster): Promise<number> {
@@ -100,7 +97,7 @@ async function bringUp(cluster: Cluster): Promise<number> {
   );
   const began = Date.now();
   const environment = clusterEnvironment(cluster.home);
-  const port = portOf(environment);
+  const port = await portFor(cluster, environment);
   await startCluster(cluster, environment, port, report);
   const url = `http://localhost:${port}`;
   console.log(`
@@ -114,6 +111,17 @@ Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' a
   npm run cluster -- heal           brings it back
   npm run cluster -- stop           ends everything; the data stays`);
   return 0;
+}
+
+/** That of what runs, as long as it runs. */
+async function portFor({ home }: Cluster, environment: Environment): Promise<number> {
+  const saved = findDaemon(home) && savedEnvironment(home);
+  if (saved) return Number(saved.API_GATEWAY_PORT);
+  const port = clientsPort(environment);
+  if (port <= 65_535 && (await isFree(port))) return port;
+  throw new Failure(
+    `The clients' address would be port ${port}, API_GATEWAY_PORT and a thousand more, which ${port > 65_535 ? 'is none' : `is taken${holderOfPort(port)}`}. Choose another one: API_GATEWAY_PORT=3100 npm run cluster -- start`,
+  );
 }
 
 async function showStatus(cluster: Cluster): Promise<number> {

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { checkout } from '../checkout.mjs';
 import { Failure } from '../terminal/failure.mjs';
-import { connect, type Postgres } from './postgres/connection.ts';
+import { connect, type PostgresAddress } from './postgres/connection.ts';
 import { privateHome } from './private-home.mjs';
 
 const run = promisify(execFile);
@@ -16,7 +16,7 @@ export const databases = [
 ] as const;
 
 /** Whether the database has every migration of the workspace. Much quicker to find out than to run Prisma. */
-export async function isMigrated(server: Postgres, app: string, database: string): Promise<boolean> {
+export async function isMigrated(server: PostgresAddress, app: string, database: string): Promise<boolean> {
   const client = await connect(server, database);
   try {
     const { rows } = await client.query<{ migration_name: string }>(

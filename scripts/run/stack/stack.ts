@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { withLock } from '../servers/lock.mjs';
 import { deleteApp } from '../servers/pm2/apps.ts';
 import { findDaemon, stopDaemon } from '../servers/pm2/daemon.ts';
-import type { Postgres } from '../servers/postgres/connection.ts';
+import type { PostgresAddress } from '../servers/postgres/connection.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
 import { findBroker, stopBroker } from '../servers/rabbitmq/node-files.ts';
 import type { Broker } from '../servers/rabbitmq/rabbitmq.ts';
@@ -34,8 +34,8 @@ export function startStack(home: string, own: Record<string, string | undefined>
 
 /** The two servers, without a service that works on them. */
 export interface Servers {
-  server: Postgres;
-  broker: Broker;
+  server: PostgresAddress;
+  broker: Pick<Broker, 'addDefinitions' | 'importDefinitions'>;
   environment: Environment;
 }
 

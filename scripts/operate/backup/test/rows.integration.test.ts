@@ -27,8 +27,7 @@ async function createPair() {
       await client.end();
     }
   };
-  const server = { ...postgres, pid: 0, stop: async () => {}, kill: async () => {} };
-  const target: Target = { server, environment, home };
+  const target: Target = { server: postgres, environment, home };
   return { target, run };
 }
 

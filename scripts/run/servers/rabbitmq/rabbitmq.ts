@@ -112,14 +112,26 @@ async function joinRunning(
   return broker;
 }
 
-/** How `rabbitmqctl` is called for the broker of that home, for somebody at a terminal; undefined when it does not run. */
-export async function controlProgram(
-  home: string,
-): Promise<{ program: string; env: NodeJS.ProcessEnv; cwd: string } | undefined> {
+/** How `rabbitmqctl` is called. */
+export interface ControlProgram {
+  program: string;
+  /** Before its own words. */
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+}
+
+/** For the broker of that home, for somebody at a terminal; undefined when it does not run. */
+export async function controlProgram(home: string): Promise<ControlProgram | undefined> {
   const record = readRecord(home);
   if (!record || !isBroker(record.pid, home)) return undefined;
   const installation = await findRabbitmq();
-  return { program: join(installation.scripts, 'rabbitmqctl'), env: nodeEnvironment(home, record, installation), cwd: checkout };
+  return {
+    program: join(installation.scripts, 'rabbitmqctl'),
+    args: [],
+    env: nodeEnvironment(home, record, installation),
+    cwd: checkout,
+  };
 }
 
 function createHandle(home: string, record: BrokerRecord, environment: Environment, installation: RabbitmqInstallation): Broker {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readBackup } from '../../../operate/backup/manifest.ts';
 import { restoreBackup } from '../../../operate/backup/restoration.ts';
 import { writeBackup } from '../../../operate/backup/write-backup.ts';
+import { singleStack } from '../../../operate/operated-stack.ts';
 import { checkout } from '../../checkout.mjs';
 import { databases } from '../../servers/migrations.ts';
 import { listApps } from '../../servers/pm2/apps.ts';
@@ -214,7 +215,7 @@ test('one whose data were deleted is all there again after a backup is restored'
   /** What a backup holds, in an order that does not depend on where the servers keep it. */
   const backUp = async (name: string) => {
     const folder = join(root, name);
-    await writeBackup(a!.home, folder, report);
+    await writeBackup(singleStack(a!.home), folder, report);
     const read = (file: string) => readFileSync(join(folder, file), 'utf8');
     const lists = Object.entries<object[]>(JSON.parse(read('definitions.json'))).filter(([, list]) => Array.isArray(list));
     const definitions = lists.map(([kind, list]) => [kind, list.map((one) => JSON.stringify(withoutHash(one))).sort()]);
@@ -233,7 +234,7 @@ test('one whose data were deleted is all there again after a backup is restored'
   await stopStack(a!.home, report);
   rmSync(a!.home, { recursive: true });
   const folder = join(root, 'backup');
-  await restoreBackup(a!.home, a!.own, { folder, manifest: await readBackup(folder) }, report);
+  await restoreBackup(singleStack(a!.home), a!.own, { folder, manifest: await readBackup(folder) }, report);
   a!.environment = savedEnvironment(a!.home)!;
   expect(await backUp('backup-again')).toEqual(before);
 

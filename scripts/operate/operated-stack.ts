@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { type Cluster, clusterOf } from '../run/cluster/layout.ts';
+import { clusterControlProgram, operatorEnvironment } from '../run/cluster/operator.ts';
+import { type ControlProgram, controlProgram } from '../run/servers/rabbitmq/rabbitmq.ts';
+import { type Environment, localEnvironment, savedEnvironment } from '../run/stack/environment.ts';
+import { localHome, requireOwner } from '../run/stack/home.ts';
+import { Failure } from '../run/terminal/failure.mjs';
+
+/** A stack of this computer as its operators reach it: one of each, or three nodes. */
+export interface OperatedStack {
+  /** Set for three nodes. */
+  cluster?: Cluster;
+  home: string;
+  /** The command that starts what is down of it, for sentences. */
+  starts: string;
+  /** What it was started with, with the addresses of what runs now. Rejects with a Failure when it was never started. */
+  environment(): Promise<Environment>;
+  /** How `rabbitmqctl` is called; undefined when no broker runs. */
+  controlProgram(): Promise<ControlProgram | undefined>;
+  /** Where its gateway listens. */
+  gatewayUrl(): string;
+}
+
+/** The stack that a command is meant for, `--cluster` or that of `npm start`, and the other words of its command line. */
+export function chosenStack(words: string[]): { stack: OperatedStack; rest: string[] } {
+  const rest = words.filter((word) => word !== '--cluster');
+  requireOwner(localHome());
+  return {
+    stack: rest.length < words.length ? clusterStack(clusterOf(join(localHome(), 'cluster'))) : singleStack(localHome()),
+    rest,
+  };
+}
+
+export const singleStack = (home: string): OperatedStack => ({
+  home,
+  starts: 'npm start',
+  async environment() {
+    const environment = savedEnvironment(home);
+    if (!environment) throw new Failure('The local stack was never started: npm start starts it.');
+    return environment;
+  },
+  controlProgram: () => controlProgram(home),
+  gatewayUrl: () => urlIn(savedEnvironment(home) ?? localEnvironment(process.env)),
+});
+
+export const clusterStack = (cluster: Cluster): OperatedStack => {
+  const saved = () => {
+    const environment = savedEnvironment(cluster.home);
+    if (!environment) throw new Failure('The cluster was never started: npm run cluster -- start starts it.');
+    return environment;
+  };
+  return {
+    cluster,
+    home: cluster.home,
+    starts: 'npm run cluster -- start',
+    environment: async () => operatorEnvironment(cluster, saved()),
+    controlProgram: () => clusterControlProgram(cluster),
+    gatewayUrl: () => urlIn(saved()),
+  };
+};
+
+const urlIn = ({ API_GATEWAY_LISTEN_HOST, API_GATEWAY_PORT }: Environment) =>
+  `http://${API_GATEWAY_LISTEN_HOST!.split(',')[0]}:${API_GATEWAY_PORT}`;
