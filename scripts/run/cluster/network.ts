@@ -41,6 +41,9 @@ const pathOf = (namespace: string) => `/run/netns/${namespace}`;
 /** What a command starts with that is to run on that node's network. */
 export const entryTo = ({ namespace }: Node): string[] => (namespace ? ['nsenter', `--net=${pathOf(namespace)}`] : []);
 
+/** Whether its network is there. Where it is not, its address leads to who knows where. */
+export const hasNetwork = ({ namespace }: Node): boolean => !namespace || existsSync(pathOf(namespace));
+
 export function cablesOf({ nodes, host }: Cluster): Cable[] {
   const clients: End = { name: 'clients', address: host };
   return nodes.flatMap((node, i) => [clients, ...nodes.slice(i + 1)].map((other): Cable => ({ ends: [node, other] })));
@@ -123,7 +126,7 @@ export async function cutsOf(cluster: Cluster): Promise<string[]> {
 
 /** All cables are whole again. */
 export async function mend(cluster: Cluster): Promise<void> {
-  if (!cluster.nodes.every(({ namespace }) => namespace && existsSync(pathOf(namespace)))) return;
+  if (!cluster.isolated || !cluster.nodes.every(hasNetwork)) return;
   for (const { ends } of cablesOf(cluster)) {
     const [a, b] = ends;
     for (const [from, to] of [

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { type Role, readPatroni } from '../../../api-gateway/app/live/patroni.ts';
 import { brokerRedundancy, databaseRedundancy } from '../../../api-gateway/page/words.js';
 import { type Cluster, type Node, PORTS } from './layout.ts';
+import { hasNetwork } from './network.ts';
 
 /** Milliseconds that a part has to answer. */
 const PATIENCE = 1000;
@@ -18,7 +19,19 @@ export interface NodeState {
   billing: boolean;
 }
 
-export async function stateOf({ address }: Node): Promise<NodeState> {
+const DOWN: NodeState = {
+  etcd: false,
+  postgres: undefined,
+  rabbitmq: false,
+  haproxy: false,
+  gateway: false,
+  inventory: false,
+  billing: false,
+};
+
+export async function stateOf(node: Node): Promise<NodeState> {
+  if (!hasNetwork(node)) return DOWN;
+  const { address } = node;
   const [etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing] = await Promise.all([
     answers(`http://${address}:${PORTS.etcd}/health`),
     postgresAt(address),
@@ -54,7 +67,7 @@ export function redundancy(states: NodeState[]): { sentences: string[]; isWhole:
 
 /** The node whose PostgreSQL takes writes. */
 export async function leaderOf(cluster: Cluster): Promise<Node | undefined> {
-  const found = await Promise.all(cluster.nodes.map(({ address }) => postgresAt(address)));
+  const found = await Promise.all(cluster.nodes.map((node) => (hasNetwork(node) ? postgresAt(node.address) : undefined)));
   return cluster.nodes[found.findIndex((one) => one?.role === 'primary')];
 }
 
