@@ -1,9 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { control } from '../../run/cluster/brokers.ts';
-import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
+import type { Cluster, Node } from '../../run/cluster/layout.ts';
 import { cut } from '../../run/cluster/network.ts';
 import { freezeNode, killNode } from '../../run/cluster/processes.ts';
+import { switchOver } from '../../run/cluster/whole.ts';
 import { appPids } from '../../run/servers/pm2/apps.ts';
 import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import type { Random } from '../random.ts';
@@ -82,11 +83,11 @@ function pidsOf(node: Node, program: (typeof PROGRAMS)[number]): number[] {
 }
 
 const MOVES: Make[] = [
-  (_, node, others) => ({
+  (_, node) => ({
     what: `switch the primary over from ${node.name}`,
     isLong: false,
     limits: PROCESS,
-    hit: () => switchover(node, others[0]!),
+    hit: () => switchOver(node),
   }),
   (cluster, node) => ({
     what: `move the queues' leaders, by ${node.name}`,
@@ -95,16 +96,6 @@ const MOVES: Make[] = [
     hit: async () => control(cluster, node, await findRabbitmq(() => {}), 'rabbitmq-queues', 'rebalance', 'quorum'),
   }),
 ];
-
-/** https://patroni.readthedocs.io/en/latest/rest_api.html#switchover-and-failover-endpoints */
-async function switchover(leader: Node, other: Node): Promise<void> {
-  const answer = await fetch(`http://${other.address}:${PORTS.patroni}/switchover`, {
-    method: 'POST',
-    body: JSON.stringify({ leader: leader.name }),
-    signal: AbortSignal.timeout(30_000),
-  });
-  if (!answer.ok && answer.status !== 412) throw new Error(`Patroni: ${answer.status} ${await answer.text()}`);
-}
 
 /** Every kind of fault that can be made here. */
 export function kindsOf(cluster: Cluster): Make[] {

@@ -1,15 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { areTogether, haveMajorities } from '../../run/cluster/brokers.ts';
 import { clusterEnvironment } from '../../run/cluster/environment.ts';
 import { type Cluster, PORTS } from '../../run/cluster/layout.ts';
 import { startCluster } from '../../run/cluster/start.ts';
-import { leaderOf, redundancy, stateOf } from '../../run/cluster/state.ts';
+import { leaderOf } from '../../run/cluster/state.ts';
+import { isWhole } from '../../run/cluster/whole.ts';
 import { waitFor } from '../../run/servers/process.ts';
-import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
-import type { Report } from '../../run/terminal/report.ts';
+import { type Report, SILENT } from '../../run/terminal/report.ts';
 import { createRandom } from '../random.ts';
 import { type Clients, type Kind, startClients } from './clients.ts';
 import { type Fault, kindsOf, type Limits } from './cluster-faults.ts';
@@ -99,15 +98,6 @@ async function strike(
     return { what, limits: fault.limits, longest, slowest, whole };
   });
 }
-
-async function isWhole(cluster: Cluster): Promise<boolean> {
-  if (!redundancy(await Promise.all(cluster.nodes.map(stateOf))).isWhole) return false;
-  const rabbitmq = await findRabbitmq(() => {});
-  const together = await areTogether(cluster, cluster.nodes[0]!, rabbitmq).catch(() => false);
-  return together && (await haveMajorities(cluster, rabbitmq));
-}
-
-const SILENT: Report = { step: (_name, work) => work(() => {}), note: () => {} };
 
 /** What the table has of the confirmed orders, when no order waits any more. */
 async function balance(cluster: Cluster, { confirmed }: Clients, user: number): Promise<Pick<ClusterProof, 'lost' | 'doubled'>> {

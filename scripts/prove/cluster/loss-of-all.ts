@@ -6,25 +6,24 @@ import { writeBackup } from '../../operate/backup/write-backup.ts';
 import { clusterStack } from '../../operate/operated-stack.ts';
 import { clusterOf } from '../../run/cluster/layout.ts';
 import { stopCluster } from '../../run/cluster/stop.ts';
-import type { Report } from '../../run/terminal/report.ts';
+import { type Report, SILENT } from '../../run/terminal/report.ts';
 
 /**
  * Deletes every node of a cluster after a backup, and restores it into nodes made anew. Gives the files that are not the same in a
  * second backup. `port`: of the clients' address.
  */
 export async function loseAll(home: string, port: number, report: Report): Promise<string[]> {
-  const silent: Report = { step: (_name, work) => work(() => {}), note: () => {} };
   const folders = ['before', 'after'].map((name) => `${home}-backup-${name}`);
   const [before, after] = folders as [string, string];
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   return report.step('Backup, all nodes deleted, restore', async (detail) => {
-    await writeBackup(clusterStack(clusterOf(home)), before, silent);
-    await stopCluster(clusterOf(home), silent);
+    await writeBackup(clusterStack(clusterOf(home)), before, SILENT);
+    await stopCluster(clusterOf(home), SILENT);
     rmSync(home, { recursive: true });
     const anew = clusterStack(clusterOf(home));
     const manifest = await readBackup(before);
-    await restoreBackup(anew, { ...process.env, API_GATEWAY_PORT: String(port - 1000) }, { folder: before, manifest }, silent);
-    const { files } = await writeBackup(anew, after, silent);
+    await restoreBackup(anew, { ...process.env, API_GATEWAY_PORT: String(port - 1000) }, { folder: before, manifest }, SILENT);
+    const { files } = await writeBackup(anew, after, SILENT);
     const tables = Object.keys(files).filter((name) => name.endsWith('.sql'));
     const changed = tables.filter((name) => files[name]!.sha256 !== manifest.files[name]!.sha256);
     detail(changed.length === 0 ? 'the same' : `not the same: ${changed.join(', ')}`);

@@ -30,8 +30,8 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     // A third of the readers and writers of a single stack: there are three of each.
     MOVIES_DB_CONNECTIONS: '4',
     // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
-    MOVIES_DB_CONNECT_TIMEOUT: '500',
-    MOVIES_DB_QUERY_TIMEOUT: '1000',
+    MOVIES_DB_CONNECT_TIMEOUT: '300',
+    MOVIES_DB_QUERY_TIMEOUT: '1400',
     INVENTORY_TIMEOUT: '1800',
     ORDERS_DB_HOST: address,
     ORDERS_DB_PORT: primary,

@@ -27,7 +27,7 @@ export async function refillCluster(
   await alone(cluster, report, async () => {
     const environment = homeEnvironment(cluster.home, own);
     const port = Number(savedEnvironment(cluster.home)?.API_GATEWAY_PORT ?? clientsPort(environment));
-    await stopPrograms(cluster, ['api_gateway', 'billing_app', 'inventory_app'], report);
+    await stopPrograms(cluster.nodes, ['api_gateway', 'billing_app', 'inventory_app'], report);
     await startServers(cluster, environment, port, report);
     const leader = await leaderOf(cluster);
     if (!leader) throw new Failure('PostgreSQL has lost its primary: npm run cluster -- status says what runs.');

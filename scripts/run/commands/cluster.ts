@@ -1,9 +1,10 @@
 /**
  * Three equal nodes on this computer (docs/cluster.md):
  *
- *     npm run cluster -- start | stop | status | kill NODE | freeze NODE | cut NODE [NODE] [--one-way] | heal
+ *     npm run cluster -- start | restart | stop | status | kill NODE | freeze NODE | cut NODE [NODE] [--one-way] | heal
  *
  *     start        brings up what is down
+ *     restart      restarts everything, one node after the other
  *     stop         ends all of it; the data stays
  *     status       what runs, who leads, who lags, and what one more failure would mean. 0 when nothing is missing, else 1
  *     kill NODE    ends every process of that node at once, as a power cut would
@@ -24,6 +25,7 @@ import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone } from '../cluster/refill.ts';
+import { restartNodes } from '../cluster/rolling.ts';
 import { startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
@@ -47,6 +49,13 @@ interface Options {
 const actions: Record<string, (cluster: Cluster, name: string | undefined, options: Options) => Promise<number | undefined>> = {
   start: (cluster) => bringUp(cluster),
   heal: (cluster) => bringUp(cluster),
+  async restart(cluster) {
+    endWith('Interrupted. A node may be down: npm run cluster -- start brings it up.');
+    if (!findDaemon(cluster.home)) throw new Failure('Nothing is running: npm run cluster -- start starts it.');
+    const environment = clusterEnvironment(cluster.home);
+    await restartNodes(cluster, environment, await portFor(cluster, environment), report);
+    return 0;
+  },
   async stop(cluster) {
     endWith('Interrupted. Something may still run: npm run cluster -- stop ends the rest.');
     const ran = await stopCluster(cluster, report);
@@ -86,7 +95,7 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const cluster = clusterOf(join(home, 'cluster'));
-  const changes = action === 'start' || action === 'stop' || action === 'heal';
+  const changes = ['start', 'restart', 'stop', 'heal'].includes(action);
   if (!changes) return act(cluster, name, options);
   return alone(cluster, report, () => act(cluster, name, options));
 });

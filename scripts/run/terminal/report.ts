@@ -12,6 +12,9 @@ interface Step {
   since: number;
 }
 
+/** For work that is a part of another step. */
+export const SILENT: Report = { step: (_name, work) => work(() => {}), note: () => {} };
+
 /** Steps on the terminal: a line each, with what came of it and how long it took. On a terminal they show while they run. */
 export function createReport(output: NodeJS.WriteStream = process.stdout): Report {
   const screen = createScreen(output);
