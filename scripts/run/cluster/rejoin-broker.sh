@@ -36,8 +36,9 @@ restart() {
 
 size() { stat --format %s "$log" 2>/dev/null || echo 0; }
 
-seen=$(size) check_at=0 waited=false deaf_since=0
-while sleep 2; do
+seen=$(size) check_at=-1 waited=false deaf_since=-1
+echo "reads $log"
+while sleep "${LOOK:-2}"; do
   end=$(size)
   if ((end < seen)); then seen=0; fi # another file
   if ((end > seen)) && tail -c "+$((seen + 1))" "$log" | grep --quiet inconsistent_database; then
@@ -45,8 +46,8 @@ while sleep 2; do
   fi
   seen=$end
 
-  if ((check_at > 0 && SECONDS >= check_at)); then
-    check_at=0
+  if ((check_at >= 0 && SECONDS >= check_at)); then
+    check_at=-1
     parted=$("$@" 2>/dev/null) || parted=
     count=$(grep --only-matching @ <<<"$parted" | wc -l)
     if ((count >= others)); then
@@ -59,11 +60,11 @@ while sleep 2; do
   fi
 
   if (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; then
-    deaf_since=0
-  elif ((deaf_since == 0)); then
+    deaf_since=-1
+  elif ((deaf_since < 0)); then
     deaf_since=$SECONDS
   elif ((SECONDS - deaf_since > deaf)); then
     restart "it took no connection for $deaf seconds"
-    deaf_since=0
+    deaf_since=-1
   fi
 done

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const SCRIPT = join(import.meta.dirname, '..', 'rejoin-broker.sh');
+/** As RabbitMQ's log has it. */
+const PARTED = "Mnesia('a'): ** ERROR ** mnesia_event got {inconsistent_database, running_partitioned_network, 'b'}\n";
+const FROM_BOTH = "['rabbit@b','rabbit@c']\n";
+const FROM_ONE = "['rabbit@b']\n";
+
+let folder: string;
+let broker: ChildProcess;
+let script: ChildProcess;
+let port: Server;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rejoin-'));
+  broker = spawn('sleep', ['600']); // what stands for it
+  writeFileSync(join(folder, 'pid'), String(broker.pid));
+  writeFileSync(join(folder, 'log'), PARTED);
+  port = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => port.listen(0, '127.0.0.1', resolve));
+});
+afterEach(() => {
+  for (const child of [script, broker]) child.kill('SIGKILL');
+  port.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Starts the script, which finds `says` when it asks the broker. */
+async function watch(says: string, limits: Record<string, string> = {}): Promise<void> {
+  writeFileSync(join(folder, 'says'), says);
+  const address = port.address() as { port: number } | null;
+  const asked = `echo >>${join(folder, 'asked')}; cat ${join(folder, 'says')}`;
+  const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1)];
+  script = spawn(SCRIPT, [...words, '--', 'sh', '-c', asked], {
+    env: { ...process.env, LOOK: '0.1', SETTLE: '0', OTHER_WAY: '1', DEAF: '600', ...limits },
+  });
+  await once(script.stdout!, 'data'); // it has looked how long the log is
+}
+
+const timesAsked = () => (existsSync(join(folder, 'asked')) ? readFileSync(join(folder, 'asked'), 'utf8').length : 0);
+const ended = () => broker.signalCode !== null;
+const patience = { timeout: 12_000 };
+
+test('a broker that is parted from all others starts anew', async () => {
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
+  expect(timesAsked()).toBe(1);
+});
+
+test('one that is parted from one other starts anew when it still is after a while', async () => {
+  await watch(FROM_ONE);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
+  expect(timesAsked()).toBe(2);
+});
+
+test('one whose partition has ended goes on', async () => {
+  await watch('[]\n');
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(timesAsked, patience).toBe(1);
+  expect(ended()).toBe(false);
+});
+
+test('one that takes no connection for too long starts anew', async () => {
+  port.close();
+  await watch('[]\n', { DEAF: '0' });
+  await expect.poll(ended, patience).toBe(true);
+});
