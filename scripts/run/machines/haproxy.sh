@@ -21,7 +21,7 @@ global
   user haproxy
   group haproxy
   maxconn 5500
-  hard-stop-after 10m
+  hard-stop-after 1m
   log /dev/log local0 warning
 
 defaults clients
