@@ -15,7 +15,7 @@ port=$(setting POSTGRES_PORT)
 api_port=$(setting PATRONI_PORT)
 api=http://$address:$api_port
 
-install_packages postgresql patroni
+install_packages postgresql patroni python3-etcd
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort --version-sort | tail -n 1)
 # The package's own database: nobody uses it, and it would take the port.
 systemctl --quiet disable postgresql
