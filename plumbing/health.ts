@@ -20,7 +20,8 @@ export interface PartState {
 }
 
 export interface HealthReport {
-  status: 'ok' | 'unavailable';
+  /** `draining`: it still works, and is about to stop. */
+  status: 'ok' | 'unavailable' | 'draining';
   parts: Record<string, PartState>;
   /** What is down though the service is ready. */
   warnings?: string[];
@@ -36,17 +37,29 @@ export class Health {
   readonly #states = new Map<string, PartState>();
   readonly #started = new Date().toISOString();
   #last: { at: number; report: Promise<HealthReport> } | undefined;
+  #draining = false;
 
   constructor(parts: Part[]) {
     this.#parts = parts;
   }
 
-  /** That the process answers at all. */
-  alive(): HealthReport {
-    return { status: 'ok', parts: { process: { state: 'up', since: this.#started } } };
+  /** From now on whoever leads clients here is to lead them elsewhere. */
+  drain(): void {
+    this.#draining = true;
+    this.#last = undefined;
   }
 
-  ready(): Promise<HealthReport> {
+  /** That the process answers at all. */
+  alive(): HealthReport {
+    return { status: this.#draining ? 'draining' : 'ok', parts: { process: { state: 'up', since: this.#started } } };
+  }
+
+  async ready(): Promise<HealthReport> {
+    const report = await this.#looked();
+    return this.#draining ? { ...report, status: 'draining' } : report;
+  }
+
+  #looked(): Promise<HealthReport> {
     const now = performance.now();
     if (!this.#last || now - this.#last.at > FRESH) this.#last = { at: now, report: this.#check() };
     return this.#last.report;
@@ -84,9 +97,10 @@ function findingOf({ check, limit = CHECK_LIMIT }: Part): Promise<Finding> {
   return Promise.race([checked, late]).finally(() => clearTimeout(clock));
 }
 
-export const statusOf = ({ status }: HealthReport): number => (status === 'ok' ? 200 : 503);
+/** 404 for who is about to stop: HAProxy sends such a one nothing new, and breaks nothing off (`http-check disable-on-404`). */
+export const statusOf = ({ status }: HealthReport): number => ({ ok: 200, unavailable: 503, draining: 404 })[status];
 
-/** Adds `GET /livez`, `/readyz`, and `/health`, which is as `/readyz`: 200, or 503 where the service cannot do what it is for. */
+/** Adds `GET /livez`, `/readyz`, and `/health`, which is as `/readyz`: 200, 503 where the service cannot do what it is for, or 404. */
 export function addHealth<R extends { get(path: string, answer: Middleware): unknown }>(router: R, health: Health): R {
   const send = (ctx: Context, report: HealthReport) => {
     ctx.status = statusOf(report);

@@ -44,6 +44,8 @@ export const run = (environment: Environment) =>
     return {
       log,
       async close() {
+        health.drain();
+        await sleep(config.drainTime);
         status.close();
         live.feed.end();
         await server.close();

@@ -7,6 +7,7 @@ import { createTestStack } from '../../scripts/prove/tests/services.ts';
 import { checkout } from '../../scripts/run/checkout.mjs';
 import { appPids, deleteApp, listApps, reloadApp, restartApp, startApp } from '../../scripts/run/servers/pm2/apps.ts';
 import { startDaemon, stopDaemon } from '../../scripts/run/servers/pm2/daemon.ts';
+import { anyFreePort } from '../../scripts/run/servers/ports.ts';
 
 const APPS = { api_gateway: 'api-gateway', inventory_app: 'inventory-app', billing_app: 'billing-app' };
 let env: Record<string, string>;
@@ -181,4 +182,28 @@ describe('With two instances of each service', () => {
     expect([...outcomes.keys()].sort()).toEqual(['/api/billing 200', '/api/movies 201']);
     expect(appPids(home, 'api_gateway')).toHaveLength(1);
   });
+});
+
+test('a gateway that is to stop serves on for GATEWAY_DRAIN_TIME, and tells a proxy to lead nobody there', async () => {
+  const draining = mkdtempSync(join(checkout, '.local', 'restart-'));
+  const port = String(await anyFreePort());
+  const own = { ...env, API_GATEWAY_PORT: port, API_GATEWAY_METRICS_PORT: '', GATEWAY_DRAIN_TIME: '10000' };
+  const livez = () => fetch(`http://127.0.0.1:${port}/livez`);
+  await startDaemon(draining);
+  try {
+    await startApp(draining, 'api-gateway', own);
+    expect((await livez()).status).toBe(200);
+    process.kill(appPids(draining, 'api_gateway')[0]!, 'SIGINT');
+    await expect.poll(async () => (await livez()).status).toBe(404);
+    const ordered = await fetch(`http://127.0.0.1:${port}/api/billing`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: order.body,
+    });
+    expect(ordered.status).toBe(200);
+  } finally {
+    for (const pid of appPids(draining, 'api_gateway')) process.kill(pid, 'SIGKILL');
+    await stopDaemon(draining);
+    rmSync(draining, { recursive: true });
+  }
 });

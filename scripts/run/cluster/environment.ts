@@ -33,6 +33,7 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     MOVIES_DB_CONNECT_TIMEOUT: '300',
     MOVIES_DB_QUERY_TIMEOUT: '1400',
     INVENTORY_TIMEOUT: '1800',
+    GATEWAY_DRAIN_TIME: '1200', // HAProxy looks twice a second
     ORDERS_DB_HOST: address,
     ORDERS_DB_PORT: primary,
     RABBITMQ_HOST: brokers.map((one) => one.address).join(','),

@@ -230,10 +230,12 @@ frontend clients
   default_backend ready
 backend ready
   option httpchk GET /readyz
+  http-check disable-on-404
   http-check expect status 200
 ${servers}
 backend live
   option httpchk GET /livez
+  http-check disable-on-404
   http-check expect status 200
 ${servers}
 `;

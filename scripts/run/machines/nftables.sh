@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Does:  closes this machine's ports, except SSH and those that it serves.
 # Why:   the services already listen no wider than they must; the firewall says so once more.
-# Needs: for each open port the key of .env, then `from` and either `anywhere` or the key with an address that may use it:
+# Needs: for each open port the key of .env, then `from` and either `anywhere` or the key with an address that may use it,
+#        or `nodes`, which are the three of TOPOLOGY=cluster:
 #          nftables.sh RABBITMQ_PORT from GATEWAY_VM_IP
-#        Ports of metrics are as many as a service can have processes.
+#        `VRRP` is a protocol, that of keepalived. Ports of metrics are as many as a service can have processes.
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -17,16 +18,22 @@ value() {
 rules=''
 opened=''
 while (($# >= 3)); do
-  port=$(value "$1")
-  [[ $1 == *_METRICS_PORT && -n $port ]] && port=$port-$((port + 63))
+  port=VRRP what='meta l4proto 112'
+  if [[ $1 != VRRP ]]; then
+    port=$(value "$1")
+    [[ $1 == *_METRICS_PORT && -n $port ]] && port=$port-$((port + 63))
+    what="tcp dport $port"
+  fi
   whose=''
   address=anywhere
-  if [[ $3 != anywhere ]]; then
+  if [[ $3 == nodes ]]; then
+    address="{ $(setting NODE_1_IP), $(setting NODE_2_IP), $(setting NODE_3_IP) }"
+  elif [[ $3 != anywhere ]]; then
     address=$(value "$3")
-    whose="ip saddr $address "
   fi
+  [[ $3 == anywhere ]] || whose="ip saddr $address "
   if [[ -n $port && -n $address ]]; then
-    rules+="    ${whose}tcp dport $port accept"$'\n'
+    rules+="    $whose$what accept"$'\n'
     opened+=", $port from $address"
   fi
   shift 3

@@ -16,11 +16,11 @@ if [[ $installed != "$version" ]]; then
 fi
 ln -sfn "$tools/bin/pm2" /usr/local/bin/pm2
 
-# Ordered after the database and the broker, so that at shutdown the service ends before them.
+# Ordered after the database and the broker, and what leads to them, so that at shutdown the service ends before them.
 # The limits: PM2 gives a service 30 s to finish (kill_timeout), and an emulated machine is slow.
 if write_file /etc/systemd/system/pm2-root.service.d/crud-master.conf 644 <<'UNIT'; then
 [Unit]
-After=network-online.target postgresql.service rabbitmq-server.service
+After=network-online.target postgresql.service rabbitmq-server.service patroni.service haproxy.service etcd.service
 Wants=network-online.target
 
 [Service]

@@ -116,6 +116,15 @@ setting() {
   printf %s "${!1}"
 }
 
+# For TOPOLOGY=cluster. others: the nodes that this one is not. address_of NODE. broker_of NODE: its name in RabbitMQ, by an address,
+# so that no name of a machine has to be known to the others.
+others() { printf '%s\n' node-1 node-2 node-3 | grep --invert-match --line-regexp --fixed-strings -- "$(setting NODE)"; }
+address_of() {
+  local key=${1^^}
+  setting "${key//-/_}_IP"
+}
+broker_of() { printf '%s@%s' "$1" "$(address_of "$1")"; }
+
 # PM2 keeps the environment that it is called with: it must not be this one.
 pm2() { env --ignore-environment PATH="$PATH" HOME=/root LANG=C.UTF-8 /usr/local/bin/pm2 "$@"; }
 

@@ -33,7 +33,7 @@ if [[ $(status_in "$app" /root/.pm2/dump.pm2) == stopped && $running == stopped 
   say "$app stays stopped, as saved. To start it: sudo pm2 start $app && sudo pm2 save"
   exit
 fi
-if [[ $running == online && $(cat "$release/.started" 2>/dev/null) == "$fingerprint" ]]; then
+if [[ $running == online && $(cat "$release/.started-$service" 2>/dev/null) == "$fingerprint" ]]; then
   say "$app runs, with this code and these settings"
   exit
 fi
@@ -56,5 +56,5 @@ fi
 rm -rf "$release.old" # only now: what ran was made of it
 bash "$(dirname "$0")/ready.sh" "$service"
 pm2 save >/dev/null
-(umask 077 && printf '%s\n' "$fingerprint" >"$release/.started")
+(umask 077 && printf '%s\n' "$fingerprint" >"$release/.started-$service")
 pm2 list

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,7 @@ const { 'every machine': every, ...table } = parseYaml(/<<~TABLE\)\n([\s\S]*?)\n
 const machines = Object.fromEntries(
   Object.entries(table).map(([name, machine]) => [name, { ...machine, keys: [...machine.keys, ...every!.keys] }]),
 );
+const node = parseYaml(/<<~NODE\)\n([\s\S]*?)\nNODE\n/.exec(vagrantfile)![1]!) as Machine & { own: Record<string, string> };
 const env = parse(read('.env'));
 const scripts = readdirSync(join(root, 'scripts/run/machines')).filter((file) => file.endsWith('.sh'));
 const installed = (command: string) => spawnSync(command, ['--version']).status === 0;
@@ -109,8 +110,8 @@ describe('the table of machines', () => {
   });
 
   test('no key of .env is forgotten', () => {
-    const hostOnly = /^(VAGRANT_|LOCAL_)|_VM_(IP|MEMORY)$/;
-    const given = new Set(Object.values(machines).flatMap(({ keys }) => keys));
+    const hostOnly = /^(VAGRANT_|LOCAL_|TOPOLOGY$)|_VM_(IP|MEMORY)$|^NODE_MEMORY$/;
+    const given = new Set([...Object.values(machines), node].flatMap(({ keys }) => keys));
     expect(Object.keys(env).filter((key) => !given.has(key) && !hostOnly.test(key))).toEqual([]);
   });
 
@@ -118,6 +119,110 @@ describe('the table of machines', () => {
     const values = Object.entries(env).filter(([key, value]) => value && /_(IP|HOST|PASSWORD|BOX|PORT)$/.test(key));
     const code = vagrantfile.replace("host_ip: '127.0.0.1'", '');
     expect(values.filter(([, value]) => code.includes(value)).map(([key]) => key)).toEqual([]);
+  });
+});
+
+describe('the three nodes of TOPOLOGY=cluster', () => {
+  const words = node.scripts.map((line) => line.split(' '));
+  const steps = words.map(([step]) => step!);
+
+  test('have a script for each step, in an order that works', () => {
+    for (const step of steps) expect(scripts).toContain(`${step}.sh`);
+    const servers = ['system', 'settings', 'nftables', 'node', 'etcd', 'patroni', 'broker', 'haproxy', 'databases'];
+    expect([...new Set(steps)]).toEqual([...servers, 'pm2', 'release', 'prisma', 'service', 'keepalived', 'ready', 'joined']);
+    const started = words.filter(([step]) => step === 'service').map(([, service]) => service);
+    expect(started).toEqual(['inventory-app', 'billing-app', 'api-gateway']); // the gateway last: what it needs is there
+  });
+
+  test('have all code that the three machines have', () => {
+    const released = words.find(([step]) => step === 'release')!.slice(1);
+    const single = Object.values(machines).flatMap((machine) => machine.scripts.filter((line) => line.startsWith('release ')));
+    expect([...released].sort()).toEqual([...new Set(single.flatMap((line) => line.split(' ').slice(1)))].sort());
+  });
+
+  test('get each setting that one of their scripts needs, or that opens a port', () => {
+    const code = ['prelude', ...steps].map((step) => read(`scripts/run/machines/${step}.sh`)).join('\n');
+    const needed = [...code.matchAll(/\$\(setting ([A-Z][A-Z0-9_]+)\)|password ([A-Z_]+_PASSWORD)/g)].map(
+      ([, ...names]) => names.find(Boolean)!,
+    );
+    const opened = words.find(([step]) => step === 'nftables')!.filter((word) => word.endsWith('_PORT'));
+    const given = [
+      ...node.keys,
+      ...Object.keys(node.own),
+      ...Object.values(machines).flatMap(({ keys }) => keys),
+      'NODE',
+      'NODE_IP',
+    ];
+    expect(needed).toContain('POSTGRES_SUPERUSER_PASSWORD');
+    expect([...needed, ...opened].filter((name) => !given.includes(name))).toEqual([]);
+    for (const key of [node.memory, ...node.keys]) expect(env[key]).toBeTruthy();
+  });
+
+  /** What the Vagrantfile hands to each machine, as a Vagrant would hear it that only listens. */
+  function handedOver(variables: Record<string, string>): Record<string, { settings: Record<string, string>; begins: boolean }> {
+    const listener = `require 'json'
+      class Heard
+        def initialize(all) = @all = all
+        def define(name) = yield(@all[name] = Heard.new({}))
+        def provision(step, **) = yield(Step.new(@all, step))
+        def trigger = Class.new { def before(*) = nil }.new
+        def vm = self
+        def to_json(*) = @all.to_json
+        def method_missing(*) = nil
+      end
+      class Step
+        def initialize(all, step) = (@all, @step = all, step)
+        def env=(variables)
+          @all['begins'] = true if @step == 'etcd'
+          @all['settings'] = Base64.decode64(variables['MACHINE_SETTINGS']) if variables['MACHINE_SETTINGS']
+        end
+        def method_missing(*) = nil
+      end
+      module Vagrant
+        module Errors; class VagrantError < StandardError; end; end
+        def self.configure(_) = yield(Heard.new(MACHINES))
+      end
+      MACHINES = {}
+      load ARGV[0]
+      puts MACHINES.to_json`;
+    const output = execFileSync('ruby', ['-e', listener, join(root, 'Vagrantfile')], {
+      env: { PATH: process.env.PATH, LANG: 'C.UTF-8', ...variables },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      encoding: 'utf8',
+    });
+    const heard = Object.entries(JSON.parse(output) as Record<string, { settings: string; begins?: boolean }>);
+    return Object.fromEntries(heard.map(([name, { settings, begins = false }]) => [name, { settings: parse(settings), begins }]));
+  }
+
+  test.runIf(installed('ruby'))('are there instead of the three machines, and know each other', () => {
+    expect(Object.keys(handedOver({ TOPOLOGY: 'single' }))).toEqual(Object.keys(machines));
+    const nodes = handedOver({ TOPOLOGY: 'cluster', API_GATEWAY_PORT: '3400' });
+    expect(Object.keys(nodes)).toEqual(['node-1-vm', 'node-2-vm', 'node-3-vm']);
+    const [one, two, three] = [env.NODE_1_IP, env.NODE_2_IP, env.NODE_3_IP];
+    expect(nodes['node-2-vm']!.settings).toMatchObject({
+      NODE: 'node-2',
+      MOVIES_DB_HOST: two,
+      RABBITMQ_HOST: `${two},${three},${one}`, // its own first
+      CLUSTER_NODES: `${one}:8008,${two}:8008,${three}:8008`,
+      POSTGRES_PORT: env.MOVIES_DB_PORT,
+      CLIENTS_PORT: '3400',
+      API_GATEWAY_PORT: node.own.API_GATEWAY_PORT,
+    });
+  });
+
+  test.runIf(installed('ruby'))('begin a cluster in the first machine, and only while there is no other', () => {
+    const begins = () =>
+      Object.entries(handedOver({ TOPOLOGY: 'cluster', VAGRANT_DOTFILE_PATH: scratch }))
+        .filter(([, { begins }]) => begins)
+        .map(([name]) => name);
+    const existing = (name: string) => {
+      mkdirSync(join(scratch, 'machines', name, 'virtualbox'), { recursive: true });
+      writeFileSync(join(scratch, 'machines', name, 'virtualbox/id'), '1');
+    };
+    existing('node-1-vm');
+    expect(begins()).toEqual(['node-1-vm']);
+    existing('node-3-vm');
+    expect(begins()).toEqual([]);
   });
 });
 

@@ -32,7 +32,8 @@ const workspaces: string[] = JSON.parse(read('package.json')).workspaces;
 const manifest = (workspace: string) => JSON.parse(read(`${workspace}/package.json`));
 const nameOf = (workspace: string): string => manifest(workspace).name;
 
-const INSTALL = 'npm ci --workspace "$service" --omit dev --omit optional';
+// biome-ignore lint/suspicious/noTemplateCurlyInString: bash
+const INSTALL = 'npm ci "${workspaces[@]}" --omit dev --omit optional';
 
 /** What that puts into node_modules. `devOptional` is what a development package needs, or else only an optional one. */
 function installed(service: string): Set<string> {

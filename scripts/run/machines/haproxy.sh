@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Does:  installs HAProxy: clients to a gateway that works, services to the primary, film reads to whoever has every film.
+# Why:   the services know one address. What each setting is for: scripts/run/cluster/node-files.ts, which has the same for one computer.
+# Needs: of .env: NODE_IP, NODE_{1,2,3}_IP, CLIENTS_PORT, API_GATEWAY_PORT, POSTGRES_PORT, PATRONI_PORT, MOVIES_DB_PORT (the primary's
+#        here) and MOVIES_DB_READ_PORT.
+set -euo pipefail
+# shellcheck source=prelude.sh
+. "$(dirname "$0")/prelude.sh"
+load_settings
+address=$(setting NODE_IP)
+
+gateways='' databases=''
+for one in node-1 node-2 node-3; do
+  gateways+="  server $one $(address_of "$one"):$(setting API_GATEWAY_PORT) check"$'\n'
+  databases+="  server $one $(address_of "$one"):$(setting POSTGRES_PORT) check port $(setting PATRONI_PORT)"$'\n'
+done
+
+changed=false
+write_file /etc/haproxy/haproxy.cfg 644 <<CONF && changed=true
+global
+  user haproxy
+  group haproxy
+  maxconn 5500
+  hard-stop-after 1m
+  log /dev/log local0 warning
+
+defaults clients
+  mode http
+  log global
+  timeout connect 500ms
+  timeout client 60s
+  timeout server 35s
+  timeout check 500ms
+  timeout http-request 15s
+  balance roundrobin
+  retries 3
+  retry-on conn-failure
+  option redispatch 1
+  option forwardfor
+  default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+frontend clients
+  bind :$(setting CLIENTS_PORT)
+  use_backend live if { path_beg /api/billing }
+  use_backend live if { nbsrv(ready) lt 1 }
+  default_backend ready
+backend ready
+  option httpchk GET /readyz
+  http-check disable-on-404
+  http-check expect status 200
+${gateways}backend live
+  option httpchk GET /livez
+  http-check disable-on-404
+  http-check expect status 200
+${gateways}
+defaults databases
+  mode tcp
+  log global
+  timeout connect 500ms
+  timeout client 1h
+  timeout server 1h
+  timeout check 500ms
+  balance leastconn
+  default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+listen primary
+  bind $address:$(setting MOVIES_DB_PORT)
+  option httpchk OPTIONS /primary
+  http-check expect status 200
+${databases}listen readers
+  bind $address:$(setting MOVIES_DB_READ_PORT)
+  option httpchk OPTIONS /read-only-sync
+  http-check expect status 200
+${databases}
+CONF
+# It finishes what it has, and gives up after a while: the services end before it, keepalived too.
+write_file /etc/systemd/system/haproxy.service.d/crud-master.conf 644 <<'UNIT' && systemctl daemon-reload
+[Service]
+KillSignal=SIGUSR1
+TimeoutStopSec=10s
+UNIT
+install_packages haproxy
+if $changed; then
+  haproxy -c -q -f /etc/haproxy/haproxy.cfg || fail 'HAProxy does not take /etc/haproxy/haproxy.cfg'
+  systemctl reload-or-restart haproxy # new connections go to the new process, the others stay
+fi
+systemctl --quiet enable haproxy
+systemctl start haproxy
+say "HAProxy is ready for clients on port $(setting CLIENTS_PORT)"
