@@ -34,6 +34,7 @@ while (($# >= 3)); do
   [[ $3 == anywhere ]] || whose="ip saddr $address "
   if [[ -n $port && -n $address ]]; then
     rules+="    $whose$what accept"$'\n'
+    [[ $3 != nodes ]] || address='the nodes'
     opened+=", $port from $address"
   fi
   shift 3

@@ -122,7 +122,7 @@ else
 fi
 wait_for_unit 1800 patroni /var/lib/postgresql works
 
-streams() { [[ $(question patroni | field state) == streaming || $(question patroni | field role) == primary ]]; }
+streams() { [[ $(question patroni | field replication_state) == streaming || $(question patroni | field role) == primary ]]; }
 wait_for_unit 900 patroni /var/lib/postgresql streams
 if [[ ${CLUSTER_BEGIN:-} != yes && $(question config | field synchronous_mode_strict) != true ]]; then
   curl --silent --show-error --fail --max-time 20 --output /dev/null --request PATCH --data '{"synchronous_mode_strict": true}' "$api/config"
