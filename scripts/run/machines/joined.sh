@@ -32,6 +32,10 @@ has_its_copies() {
     process.exit(ready ? 0 : 1);' "$self"
 }
 
+if [[ ${CLUSTER_BEGIN:-} != yes ]] && is_alone; then
+  say 'both other nodes are down: this one works when one of them is up'
+  exit
+fi
 wait_for_unit 900 etcd /var/lib/etcd has_majority
 wait_for_unit 900 patroni /var/lib/postgresql follows
 wait_for_unit 900 rabbitmq-server /var/lib/rabbitmq has_its_copies

@@ -125,6 +125,15 @@ address_of() {
 }
 broker_of() { printf '%s@%s' "$1" "$(address_of "$1")"; }
 
+# Whether this is a node of a cluster that can do nothing yet: both others are down, as after a power cut of all three.
+is_alone() {
+  local one
+  [[ -n ${NODE:-} ]] || return
+  while IFS= read -r one; do
+    ! timeout 5 bash -c "exec 3<>/dev/tcp/$(address_of "$one")/22" 2>/dev/null || return
+  done < <(others)
+}
+
 # PM2 keeps the environment that it is called with: it must not be this one.
 pm2() { env --ignore-environment PATH="$PATH" HOME=/root LANG=C.UTF-8 /usr/local/bin/pm2 "$@"; }
 

@@ -39,6 +39,10 @@ if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
   say "$app is stopped. To start it: sudo pm2 start $app && sudo pm2 save"
   exit
 fi
+if [[ ${CLUSTER_BEGIN:-} != yes ]] && is_alone; then
+  say 'both other nodes are down: this one works when one of them is up'
+  exit
+fi
 limit=$((SECONDS + 900))
 until works; do
   reason=$(trouble)
