@@ -41,15 +41,16 @@ echo "reads $log"
 while sleep "${LOOK:-2}"; do
   end=$(size)
   if ((end < seen)); then seen=0; fi # another file
-  if ((end > seen)) && tail -c "+$((seen + 1))" "$log" | grep --quiet inconsistent_database; then
+  # No pipe: grep leaves at the first line that it finds, and `pipefail` would take tail's end for "not found".
+  if ((end > seen)) && grep --quiet inconsistent_database < <(tail -c "+$((seen + 1))" "$log"); then
     check_at=$((SECONDS + settle)) waited=false
   fi
   seen=$end
 
   if ((check_at >= 0 && SECONDS >= check_at)); then
     check_at=-1
-    parted=$("$@" 2>/dev/null) || parted=
-    count=$(grep --only-matching @ <<<"$parted" | wc -l)
+    parted=$("$@" 2>/dev/null) || check_at=$((SECONDS + settle)) # it is asked again: nothing else would bring it back
+    count=$(tr --delete --complement @ <<<"$parted" | wc --bytes)
     if ((count >= others)); then
       restart "it is parted from all others: $parted"
     elif ((count > 0)) && $waited; then

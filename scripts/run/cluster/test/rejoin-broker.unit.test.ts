@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ const SCRIPT = join(import.meta.dirname, '..', 'rejoin-broker.sh');
 const PARTED = "Mnesia('a'): ** ERROR ** mnesia_event got {inconsistent_database, running_partitioned_network, 'b'}\n";
 const FROM_BOTH = "['rabbit@b','rabbit@c']\n";
 const FROM_ONE = "['rabbit@b']\n";
+const NO_ANSWER = '';
 
 let folder: string;
 let broker: ChildProcess;
@@ -32,15 +33,21 @@ afterEach(() => {
 });
 
 /** Starts the script, which finds `says` when it asks the broker. */
-async function watch(says: string, limits: Record<string, string> = {}): Promise<void> {
-  writeFileSync(join(folder, 'says'), says);
+async function watch(answer: string, limits: Record<string, string> = {}): Promise<void> {
+  says(answer);
   const address = port.address() as { port: number } | null;
-  const asked = `echo >>${join(folder, 'asked')}; cat ${join(folder, 'says')}`;
+  const asked = `echo >>${join(folder, 'asked')}; grep . ${join(folder, 'says')}`; // fails without an answer
   const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1)];
   script = spawn(SCRIPT, [...words, '--', 'sh', '-c', asked], {
     env: { ...process.env, LOOK: '0.1', SETTLE: '0', OTHER_WAY: '1', DEAF: '600', ...limits },
   });
   await once(script.stdout!, 'data'); // it has looked how long the log is
+}
+
+/** What the broker answers from now on. */
+function says(answer: string): void {
+  writeFileSync(join(folder, 'next'), answer);
+  renameSync(join(folder, 'next'), join(folder, 'says')); // whoever asks meanwhile has one of the two whole
 }
 
 const timesAsked = () => (existsSync(join(folder, 'asked')) ? readFileSync(join(folder, 'asked'), 'utf8').length : 0);
@@ -61,15 +68,50 @@ test('one that is parted from one other starts anew when it still is after a whi
   expect(timesAsked()).toBe(2);
 });
 
-test('one whose partition has ended goes on', async () => {
+test('one that is parted from one other goes on when that has ended after a while', async () => {
+  await watch(FROM_ONE);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(timesAsked, patience).toBe(1);
+  says('[]\n');
+  await expect.poll(timesAsked, patience).toBe(2);
+  expect(ended()).toBe(false);
+});
+
+test('one whose partition has ended goes on, and starts anew after the next one', async () => {
   await watch('[]\n');
   appendFileSync(join(folder, 'log'), PARTED);
   await expect.poll(timesAsked, patience).toBe(1);
   expect(ended()).toBe(false);
+  says(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
 });
 
-test('one that takes no connection for too long starts anew', async () => {
+test('a partition is seen, however much the log says after it', async () => {
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), PARTED + 'and more\n'.repeat(300_000));
+  await expect.poll(ended, patience).toBe(true);
+});
+
+test('a partition is seen in a log that was begun anew', async () => {
+  appendFileSync(join(folder, 'log'), 'of yesterday\n'.repeat(100));
+  await watch(FROM_BOTH);
+  writeFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
+});
+
+test('a broker that does not say whether it is parted is asked again', async () => {
+  await watch(NO_ANSWER);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(timesAsked, patience).toBeGreaterThan(0);
+  expect(ended()).toBe(false);
+  says(FROM_BOTH);
+  await expect.poll(ended, patience).toBe(true);
+});
+
+test('one that takes no connection for too long starts anew; what its log said before is not asked about', async () => {
   port.close();
   await watch('[]\n', { DEAF: '0' });
   await expect.poll(ended, patience).toBe(true);
+  expect(timesAsked()).toBe(0);
 });
