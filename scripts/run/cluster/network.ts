@@ -42,7 +42,7 @@ const pathOf = (namespace: string) => `/run/netns/${namespace}`;
 export const entryTo = ({ namespace }: Node): string[] => (namespace ? ['nsenter', `--net=${pathOf(namespace)}`] : []);
 
 /** Whether its network is there. Where it is not, its address leads to who knows where. */
-export const hasNetwork = ({ namespace }: Node): boolean => !namespace || existsSync(pathOf(namespace));
+export const hasNetwork = ({ namespace }: Pick<Node, 'namespace'>): boolean => !namespace || existsSync(pathOf(namespace));
 
 export function cablesOf({ nodes, host }: Cluster): Cable[] {
   const clients: End = { name: 'clients', address: host };
@@ -101,6 +101,9 @@ export async function cut(cluster: Cluster, node: Node, other?: Node, oneWay = f
     throw new Failure(
       'No cable can be cut: all nodes are on the loopback of this computer. As root, with iproute2, each gets a network of its own when a cluster is made: npm run cluster -- stop, rm -rf .local/cluster, npm run cluster -- start.',
     );
+  if (!cluster.nodes.every(hasNetwork)) throw new Failure('The nodes have no networks yet: npm run cluster -- start makes them.');
+  if (node === other)
+    throw new Failure(`${node.name} has no cable to itself. Name another node, or none to cut all of its cables.`);
   const cables = cablesOf(cluster).filter(({ ends }) => ends.includes(node) && (!other || ends.includes(other)));
   for (const { ends } of cables) {
     const [from, to] = ends[0] === node ? ends : ([ends[1], ends[0]] as const);
@@ -110,13 +113,13 @@ export async function cut(cluster: Cluster, node: Node, other?: Node, oneWay = f
   return cables;
 }
 
-/** What is cut, in words: `node-1 to clients`. */
+/** What is cut, in words: `node-1 to clients`. Nothing where there are no cables. */
 export async function cutsOf(cluster: Cluster): Promise<string[]> {
   if (!cluster.isolated) return [];
   const directions = cablesOf(cluster).flatMap(({ ends: [a, b] }) => [[a, b] as const, [b, a] as const]);
   const lost = await Promise.all(
     directions.map(async ([from, to]) => {
-      if (from.namespace && !existsSync(pathOf(from.namespace))) return false;
+      if (![from, to].every(hasNetwork)) return false;
       const shown = await within(from.namespace, 'neighbour', 'show', to.address, 'dev', interfaceOf(from, to, cluster));
       return shown.includes(NOBODY);
     }),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cluster, clusterOf, type Node } from '../layout.ts';
 import { buildNetwork, cut, cutsOf, entryTo, hasNetwork, mayIsolate, mend, removeNetwork } from '../network.ts';
+import { accepts } from '../state.ts';
 
 const homes: string[] = [];
 const newHome = () => {
@@ -31,10 +32,13 @@ test('a home that was made on loopback stays there, and has no cable to cut', as
   await expect(cut(cluster, cluster.nodes[0]!)).rejects.toThrow('No cable can be cut');
 });
 
-describe.runIf(mayIsolate())('As root', () => {
+const may = mayIsolate();
+if (!may) console.warn('Skipped, what cables do: this user may make no networks here. It needs root and iproute2, on Linux.');
+
+describe.runIf(may)('As root', () => {
   let cluster: Cluster;
   let [first, second, third]: Node[] = [];
-  const listeners: ReturnType<typeof spawn>[] = [];
+  const programs: ReturnType<typeof spawn>[] = [];
 
   beforeAll(async () => {
     cluster = clusterOf(newHome());
@@ -47,11 +51,11 @@ describe.runIf(mayIsolate())('As root', () => {
         `require('net').createServer().listen(7000, '${address}', () => console.log('up'))`,
       );
       await once(listener.stdout!, 'data');
-      listeners.push(listener);
+      programs.push(listener);
     }
   });
   afterAll(async () => {
-    for (const listener of listeners) listener.kill('SIGKILL');
+    for (const program of programs) program.kill('SIGKILL');
     await removeNetwork(cluster);
   });
 
@@ -68,6 +72,31 @@ describe.runIf(mayIsolate())('As root', () => {
       socket.on('connect', () => end('connected')).on('error', ({ code }) => end(code)); setTimeout(end, 700, 'no answer');`;
     const [said] = await once(inside(from, program).stdout!, 'data');
     return String(said).trim();
+  }
+
+  const reachesFromHere = ({ address }: Node) => accepts(address, 7000);
+
+  /** Gives what that node is told from now on. */
+  async function hears(node: Node): Promise<() => string[]> {
+    const ear = inside(
+      node,
+      `const socket = require('dgram').createSocket('udp4').on('message', (text) => console.log(String(text)));
+      socket.bind(7001, '${node.address}', () => console.log('up'));`,
+    );
+    programs.push(ear);
+    let heard = '';
+    ear.stdout!.on('data', (text) => {
+      heard += text;
+    });
+    await once(ear.stdout!, 'data');
+    return () => heard.trim().split('\n').slice(1);
+  }
+
+  /** One datagram: nobody sends it again. */
+  async function tells(from: Node, to: Node, text: string): Promise<void> {
+    const program = `const socket = require('dgram').createSocket('udp4');
+      socket.send('${text}', 7001, '${to.address}', () => socket.close());`;
+    await once(inside(from, program), 'exit');
   }
 
   test('each node reaches each other one', async () => {
@@ -108,9 +137,51 @@ describe.runIf(mayIsolate())('As root', () => {
   });
 
   test('in one direction only what the first node sends is lost', async () => {
+    const received = await hears(first!);
     await cut(cluster, first!, second!, true);
     expect(await cutsOf(cluster)).toEqual(['node-1 to node-2']);
     expect(readFileSync('/proc/net/arp', 'utf8')).not.toContain('02:00:00:00:00:01'); // this computer's own stay as they are
+    await tells(second!, first!, 'one way');
+    await expect.poll(received).toEqual(['one way']);
+    expect(await reaches(second!, first!)).toBe('no answer'); // the answer gets lost
     await mend(cluster);
+    expect(await reaches(second!, first!)).toBe('connected');
+  });
+
+  test('what the first node sends does not arrive, and the next one does when it is mended', async () => {
+    const received = await hears(second!);
+    await cut(cluster, first!, second!, true);
+    await tells(first!, second!, 'lost');
+    await mend(cluster);
+    await tells(first!, second!, 'mended');
+    await expect.poll(received).toEqual(['mended']);
+  });
+
+  test('this computer has no answer from a node whose cables are cut', async () => {
+    expect(await reachesFromHere(first!)).toBe(true);
+    await cut(cluster, first!);
+    expect(await reachesFromHere(first!)).toBe(false);
+    await mend(cluster);
+    expect(await reachesFromHere(first!)).toBe(true);
+  });
+
+  test('a node has no cable to itself', async () => {
+    await expect(cut(cluster, first!, first!)).rejects.toThrow('node-1 has no cable to itself');
+    expect(await cutsOf(cluster)).toEqual([]);
+  });
+
+  test('before networks are made, and after they are removed, nothing is cut, and a cut says what makes them', async () => {
+    const other = clusterOf(newHome());
+    const isDown = async () => {
+      expect(await cutsOf(other)).toEqual([]);
+      await expect(cut(other, other.nodes[0]!)).rejects.toThrow(
+        /^The nodes have no networks yet: npm run cluster -- start makes them\.$/,
+      );
+      await mend(other);
+    };
+    await isDown();
+    await buildNetwork(other);
+    await removeNetwork(other);
+    await isDown();
   });
 });
