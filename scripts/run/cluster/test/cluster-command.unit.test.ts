@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, sep } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkout } from '../../checkout.mjs';
+
+/** A checkout of its own: the command makes its home there, and a cluster of this one would answer for it. */
+let copy: string;
+
+beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), 'cluster-command-'));
+  for (const part of [
+    '.env',
+    'package.json',
+    'scripts',
+    'api-gateway',
+    'inventory-app',
+    'billing-app',
+    'plumbing',
+    'messaging',
+  ]) {
+    cpSync(join(checkout, part), join(copy, part), {
+      recursive: true,
+      filter: (path) => !path.split(sep).includes('node_modules'),
+    });
+  }
+  symlinkSync(join(checkout, 'node_modules'), join(copy, 'node_modules'));
+});
+afterAll(() => rmSync(copy, { recursive: true }));
+
+interface Ended {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+function run(words: string[], environment: Record<string, string> = {}): Promise<Ended> {
+  const command = [join(copy, 'scripts/run/commands/cluster.ts'), ...words];
+  const options = { cwd: copy, env: { ...process.env, ...environment } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, options, (error, stdout, stderr) =>
+      resolve({ status: Number(error?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+test('an action that there is not is answered with those that there are, and nothing is made', async () => {
+  expect(await run(['begin'])).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'npm run cluster -- start | heal | restart | stop | status | kill | freeze | cut: there is no "begin".\n',
+  });
+  expect(existsSync(join(copy, '.local'))).toBe(false);
+});
+
+test.each([
+  [['kill', 'node-9'], ': there is no "node-9".'],
+  [['freeze'], '.'],
+  [['cut', 'node-1', 'node-9'], ': there is no "node-9".'],
+])('%j is answered with the names of the nodes', async (words, rest) => {
+  expect(await run(words)).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `Which node? One of node-1, node-2, node-3${rest}\n`,
+  });
+});
+
+test("a taken port of the clients' address is told with its number and another choice, before anything starts", async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as AddressInfo;
+  const { status, stderr } = await run(['start'], { API_GATEWAY_PORT: String(port - 1000) });
+  holder.close();
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    new RegExp(
+      `^The clients' address would be port ${port}, API_GATEWAY_PORT and a thousand more, which is taken.*\\. Choose another one: API_GATEWAY_PORT=3100 npm run cluster -- start\n$`,
+    ),
+  );
+  expect(existsSync(join(copy, '.local/cluster/node-1'))).toBe(false);
+});
+
+test('a port above all ports is none', async () => {
+  const { status, stderr } = await run(['start'], { API_GATEWAY_PORT: '65000' });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^The clients' address would be port 66000, .*, which is none\. Choose another one/);
+});
+
+test('of a cluster that is not there, all is down, and the status is 1', async () => {
+  const { status, stdout, stderr } = await run(['status']);
+  expect(stderr).toBe('');
+  expect(status).toBe(1);
+  expect(stdout).toContain('Orders are refused: 0 of 3 brokers are up, and 2 are needed.');
+});
+
+test('restart of what does not run says how to start it', async () => {
+  expect(await run(['restart'])).toMatchObject({
+    status: 1,
+    stderr: 'Nothing is running: npm run cluster -- start starts it.\n',
+  });
+});
