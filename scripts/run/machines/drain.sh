@@ -20,7 +20,9 @@ for what in "$@"; do
       ;;
     gateway)
       if [[ -e /usr/local/bin/pm2 && $(pm2 jlist | status_in api_gateway /dev/stdin) == online ]]; then
-        pm2 stop api_gateway >/dev/null # which waits for GATEWAY_DRAIN_TIME, and for what the gateway still has
+        # It waits for GATEWAY_DRAIN_TIME, and for what the gateway still has. Not `stop`: the next `pm2 save` would note that, and
+        # service.sh leaves alone what somebody has stopped.
+        pm2 delete api_gateway >/dev/null
         say 'the gateway has stopped'
       fi
       ;;
