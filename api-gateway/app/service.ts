@@ -44,8 +44,10 @@ export const run = (environment: Environment) =>
     return {
       log,
       async close() {
-        health.drain();
-        await sleep(config.drainTime);
+        if (config.drainTime > 0) {
+          health.drain();
+          await sleep(config.drainTime);
+        }
         status.close();
         live.feed.end();
         await server.close();

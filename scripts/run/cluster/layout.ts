@@ -73,7 +73,7 @@ export function clusterOf(home: string): Cluster {
     folder: join(home, name),
     namespace: isolated ? `crud-${mark}-${name}` : undefined,
   }));
-  const epmd = 23_000 + (digest.readUInt16BE(4) % 2000) * 4;
+  const epmd = 24_000 + (digest.readUInt16BE(4) % 2000) * 4; // behind the services' metrics, below what the system gives to connections
   return { home, mark, nodes, isolated, host, erlang: { epmd, distribution: epmd + 1 }, secrets: secretsOf(home) };
 }
 

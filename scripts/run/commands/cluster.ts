@@ -90,7 +90,7 @@ await runCommand(async () => {
   });
   const [action = 'status', name, other] = positionals;
   const options = { other, ...values };
-  const act = actions[action];
+  const act = Object.hasOwn(actions, action) && actions[action];
   if (!act) throw new Failure(`npm run cluster -- ${Object.keys(actions).join(' | ')}: there is no "${action}".`);
   const home = localHome();
   requireOwner(home);

@@ -3,7 +3,7 @@
 #        takes the place of its former self, with a copy of each queue.
 # Why:   orders are on three disks. What each setting is for: scripts/run/cluster/node-files.ts, which has the same for one computer.
 #        rabbitmq.sh is for the one broker of TOPOLOGY=single.
-# Needs: node.sh; and of .env: NODE, NODE_IP, NODE_{1,2,3}_IP, ERLANG_COOKIE, ERLANG_PORT, RABBITMQ_PORT, RABBITMQ_VHOST, BILLING_QUEUE,
+# Needs: node.sh; patroni.sh, for an address that may come up after the servers at boot; and of .env: NODE, NODE_IP, NODE_{1,2,3}_IP, ERLANG_COOKIE, ERLANG_PORT, RABBITMQ_PORT, RABBITMQ_VHOST, BILLING_QUEUE,
 #        BILLING_DEAD_LETTER_QUEUE, RABBITMQ_{GATEWAY,BILLING,ADMIN}_{USER,PASSWORD}; CLUSTER_BEGIN as for etcd.sh.
 set -euo pipefail
 # shellcheck source=prelude.sh
@@ -17,10 +17,6 @@ home=/var/lib/rabbitmq
 joined=$home/.member # lost with the disk, as the membership is
 
 changed=false
-# The private address may come up after the broker at boot.
-if write_file /etc/sysctl.d/60-crud-master.conf 644 <<<'net.ipv4.ip_nonlocal_bind = 1'; then
-  sysctl --quiet --load /etc/sysctl.d/60-crud-master.conf
-fi
 write_file /etc/rabbitmq/rabbitmq-env.conf 644 <<CONF && changed=true
 NODENAME=$self
 USE_LONGNAME=true
@@ -102,15 +98,7 @@ if [[ ! -e $joined ]] && ! begins; then
   rabbitmq-queues --quiet grow "$self" all
 fi
 
-definitions=$(mktemp --directory)
-trap 'rm -rf "$definitions"' EXIT
-node "$source/scripts/run/servers/rabbitmq/render-definitions.ts" >"$definitions/definitions.json"
-chown -R rabbitmq "$definitions" # as whom Debian's rabbitmqctl runs
-rabbitmqctl --quiet import_definitions "$definitions/definitions.json"
-wanted=$(node -p "require('$definitions/definitions.json').users.map((user) => user.name).join('\n')")
-rabbitmqctl --quiet list_users --no-table-headers | cut --fields 1 | while IFS= read -r user; do
-  grep --quiet --line-regexp --fixed-strings -- "$user" <<<"$wanted" || rabbitmqctl --quiet delete_user -- "$user" </dev/null
-done
+bash "$(dirname "$0")/definitions.sh"
 touch "$joined"
 
 # A broker that was cut off, or stood still, joins again when it starts anew.

@@ -44,14 +44,5 @@ systemctl --quiet enable rabbitmq-server
 systemctl start --no-block rabbitmq-server # which would wait as long for one that never comes
 wait_for_unit 900 rabbitmq-server /var/lib/rabbitmq rabbitmqctl await_startup --timeout 30
 
-definitions=$(mktemp --directory)
-trap 'rm -rf "$definitions"' EXIT
-node "$source/scripts/run/servers/rabbitmq/render-definitions.ts" >"$definitions/definitions.json"
-chown -R rabbitmq "$definitions" # as whom Debian's rabbitmqctl runs
-rabbitmqctl --quiet import_definitions "$definitions/definitions.json"
-
-wanted=$(node -p "require('$definitions/definitions.json').users.map((user) => user.name).join('\n')")
-rabbitmqctl --quiet list_users --no-table-headers | cut --fields 1 | while IFS= read -r user; do
-  grep --quiet --line-regexp --fixed-strings -- "$user" <<<"$wanted" || rabbitmqctl --quiet delete_user -- "$user" </dev/null
-done
+bash "$(dirname "$0")/definitions.sh"
 say "RabbitMQ is ready on 127.0.0.1:$port and $address:$port"
