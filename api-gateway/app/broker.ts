@@ -82,11 +82,12 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
     }
   }
 
-  /** Gives the channel up, with every confirm that it still owes, and opens another. */
-  replaceChannel(reason: string): void {
+  /** Gives the channel up and opens another. `grace`: milliseconds that it has for the confirms that it still owes. */
+  replaceChannel(reason: string, grace = 0): void {
     const channel = this.#channel;
     this.#loseChannel(new Error(reason));
-    closeQuietly(channel);
+    if (grace === 0) closeQuietly(channel);
+    else setTimeout(closeQuietly, grace, channel).unref();
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,9 @@ interface Waiting {
 /** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one, where no other node takes orders. */
 const CHANNEL_PATIENCE = 5000;
 
+/** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
+const NEW = 2000;
+
 /**
  * Publishes orders with confirms that do not wait for each other.
  *
@@ -52,6 +55,8 @@ export class Publisher {
   #homeless = false;
   /** Ids of messages that came back and are not confirmed yet: an id twice where a client sent it twice at the same time. */
   readonly #returned = new WeakMap<ConfirmChannel, string[]>();
+  /** When each channel was opened, as long as the broker has taken no order on it. */
+  readonly #untried = new WeakMap<ConfirmChannel, number>();
   readonly #links: BrokerLinks;
   readonly #options: PublisherOptions;
   readonly #log: Logger;
@@ -63,12 +68,16 @@ export class Publisher {
     links.on('open', (channel) => {
       const returned: string[] = [];
       this.#returned.set(channel, returned);
+      this.#untried.set(channel, performance.now());
       channel.on('return', ({ properties }) => returned.push(properties.messageId));
     });
   }
 
-  publish: PublishOrder = (message) =>
-    new Promise((resolve, reject) => {
+  publish: PublishOrder = (message) => this.#send(message);
+
+  /** `refused`: by how many nodes it was. */
+  #send(message: OrderMessage, refused = 0): Promise<void> {
+    return new Promise((resolve, reject) => {
       const refusal = this.#refusal();
       const link = this.#links.choose();
       if (refusal || !link?.channel) return reject(refusal);
@@ -91,13 +100,29 @@ export class Publisher {
       try {
         channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message, span?.traceparent), (error) => {
           this.#leave(waiting);
-          waiting.settle(this.#outcome(id, channel, error));
+          const outcome = this.#outcome(id, channel, error);
+          if (!error) this.#untried.delete(channel);
+          if (isNack(error) && this.#isLost(waiting, refused)) resolve(this.#send(message, refused + 1));
+          waiting.settle(outcome);
         });
       } catch {
         this.#leave(waiting); // the channel is closing: nothing was sent
         waiting.settle(orderProblems.unreachable());
       }
     });
+  }
+
+  /**
+   * Whether the broker may have refused it for want of the queue's leader, and another node may take it: a channel that was opened
+   * before the leader's node died asks that one for ever, unless the leader has taken an order of it before (seen with RabbitMQ 3.10).
+   * A new channel knows the new leader: it is refused because the queue is full.
+   */
+  #isLost({ link, channel, overdue }: Waiting, refused: number): boolean {
+    const since = this.#untried.get(channel);
+    if (this.#links.counts.all === 1 || overdue || since === undefined || performance.now() - since < NEW) return false;
+    if (link.channel === channel) link.replaceChannel('its first order was refused', this.#options.publishTimeout);
+    return refused + 1 < this.#links.counts.all && this.#links.choose() !== undefined;
+  }
 
   /** Refuses new messages and waits for the confirms of those under way, at most `publishTimeout`. */
   async close(): Promise<void> {
@@ -148,8 +173,7 @@ export class Publisher {
 
   /** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well, after it came back. */
   #outcome(id: string, channel: ConfirmChannel, error: Error | null): Error | undefined {
-    // amqplib's words: the error has no code
-    if (error) return error.message === 'message nacked' ? orderProblems.full() : orderProblems.unknown();
+    if (error) return isNack(error) ? orderProblems.full() : orderProblems.unknown();
     const returned = this.#returned.get(channel) ?? [];
     const place = returned.indexOf(id);
     this.#homeless = place >= 0;
@@ -158,6 +182,9 @@ export class Publisher {
     return orderProblems.missing();
   }
 }
+
+/** By amqplib's words: the error has no code. */
+const isNack = (error: Error | null): boolean => error?.message === 'message nacked';
 
 const publication = ({ id, trace }: OrderMessage, traceparent = trace.traceparent): Options.Publish => ({
   messageId: id,

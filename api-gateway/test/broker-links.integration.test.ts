@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createTestVhost } from '../../scripts/prove/tests/services.ts';
 import { connectOperator, type Operator } from '../../scripts/run/servers/rabbitmq/operator.ts';
+import { startBroker } from '../../scripts/run/servers/rabbitmq/rabbitmq.ts';
 import { Relay } from '../../scripts/run/servers/relay.ts';
 import { BrokerLinks } from '../app/broker-links.ts';
 import { loadConfig } from '../app/config.ts';
@@ -149,6 +150,28 @@ test('When all nodes freeze, orders are refused at once until one is back', asyn
   await expect.poll(() => logged).toContainEqual(expect.objectContaining(replaced));
   expect(links.counts.usable).toBe(0);
   nodes[0]!.heal();
+  await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
+});
+
+test('A full queue is told from a channel that asks for a leader that is gone: each node is tried once, and the order refused', async () => {
+  const { home, rabbitmq, env: environment } = inject('services');
+  const broker = await startBroker({ home, port: rabbitmq.port, environment });
+  const policy = ['-p', env.RABBITMQ_VHOST!, '--priority', '100', '--apply-to', 'queues', 'full', `^${env.BILLING_QUEUE}$`];
+  await broker.control('set_policy', ...policy, JSON.stringify({ 'max-length': 1, overflow: 'reject-publish' }));
+  try {
+    await start(nodes);
+    await expect.poll(kindOf, { timeout: 10_000 }).toBe('queue-full');
+    await publisher.close();
+    await start(nodes); // with channels that have carried no order
+    const lost = () => logged.filter(({ reason }) => reason === 'its first order was refused').map(({ node }) => node);
+    const refused = async () => [await kindOf(), new Set(lost())];
+    await expect.poll(refused, { timeout: 5000 }).toEqual(['queue-full', new Set(nodes.map(nameOf))]);
+    for (let i = 0; i < 50; i++) expect(await kindOf()).toBe('queue-full');
+    expect(lost()).toHaveLength(nodes.length); // not once for each order
+  } finally {
+    await broker.control('clear_policy', '-p', env.RABBITMQ_VHOST!, 'full');
+  }
+  await operator.channel.purgeQueue(env.BILLING_QUEUE!);
   await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
 });
 
