@@ -57,6 +57,8 @@ export class Publisher {
   readonly #returned = new WeakMap<ConfirmChannel, string[]>();
   /** When each channel was opened, as long as the broker has taken no order on it. */
   readonly #untried = new WeakMap<ConfirmChannel, number>();
+  /** When a channel was replaced because its first order was refused. */
+  #replaced = Number.NEGATIVE_INFINITY;
   readonly #links: BrokerLinks;
   readonly #options: PublisherOptions;
   readonly #log: Logger;
@@ -120,8 +122,16 @@ export class Publisher {
   #isLost({ link, channel, overdue }: Waiting, refused: number): boolean {
     const since = this.#untried.get(channel);
     if (this.#links.counts.all === 1 || overdue || since === undefined || performance.now() - since < NEW) return false;
-    if (link.channel === channel) link.replaceChannel('its first order was refused', this.#options.publishTimeout);
+    if (link.channel === channel && this.#mayReplace()) {
+      this.#replaced = performance.now();
+      link.replaceChannel('its first order was refused', this.#options.publishTimeout);
+    }
     return refused + 1 < this.#links.counts.all && this.#links.choose() !== undefined;
+  }
+
+  /** One channel after the other: while the last one that takes orders is replaced, orders would be told that no broker is there. */
+  #mayReplace(): boolean {
+    return this.#links.counts.usable > 1 || performance.now() - this.#replaced > NEW;
   }
 
   /** Refuses new messages and waits for the confirms of those under way, at most `publishTimeout`. */

@@ -187,7 +187,8 @@ describe('With two instances of each service', () => {
 test('a gateway that is to stop serves on for GATEWAY_DRAIN_TIME, and tells a proxy to lead nobody there', async () => {
   const draining = mkdtempSync(join(checkout, '.local', 'restart-'));
   const port = String(await anyFreePort());
-  const own = { ...env, API_GATEWAY_PORT: port, API_GATEWAY_METRICS_PORT: '', GATEWAY_DRAIN_TIME: '10000' };
+  const one = { API_GATEWAY_INSTANCES: '1', API_GATEWAY_PORT: port, API_GATEWAY_METRICS_PORT: '' };
+  const own = { ...env, ...one, GATEWAY_DRAIN_TIME: '10000' };
   const livez = () => fetch(`http://127.0.0.1:${port}/livez`);
   await startDaemon(draining);
   try {
