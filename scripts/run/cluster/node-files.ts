@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { checkout } from '../checkout.mjs';
@@ -125,6 +125,7 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
       initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums'],
     },
     postgresql: {
+      basebackup: [{ checkpoint: 'fast' }], // else a new standby waits for the primary's next checkpoint: a minute was seen
       listen: `${address}:${PORTS.postgres}`,
       connect_address: `${address}:${PORTS.postgres}`,
       data_dir: join(folder, 'postgres', 'data'),
@@ -203,8 +204,8 @@ const portMapper = (
 
 /**
  * Films go to gateways that can serve them. Orders need no database, and go to any gateway that lives; so do films when no gateway
- * can serve them: its answer says why. Only what never reached a gateway is sent to another one
- * (https://docs.haproxy.org/2.6/configuration.html#retry-on).
+ * can serve them: its answer says why. What never reached a gateway is sent to another one, and so is what only reads, when its
+ * gateway ends before it has answered (https://docs.haproxy.org/2.6/configuration.html#retry-on).
  */
 function clientProxy(nodes: Node[], port: number): string {
   const servers = nodes.map(({ name, address }) => `  server ${name} ${address}:${PORTS.gateway} check`).join('\n');
@@ -219,12 +220,14 @@ defaults
   timeout http-request 15s
   balance roundrobin
   retries 3
-  retry-on conn-failure
+  retry-on conn-failure empty-response
   option redispatch 1
+${readFileSync(join(import.meta.dirname, 'haproxy-answers.cfg'), 'utf8').trimEnd()}
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 frontend clients
   bind 127.0.0.1:${port}
   option forwardfor
+  http-request disable-l7-retry unless METH_GET
   use_backend live if { path_beg /api/billing }
   use_backend live if { nbsrv(ready) lt 1 }
   default_backend ready

@@ -22,6 +22,7 @@ global
   group haproxy
   maxconn 5500
   hard-stop-after 1m
+  stats socket /run/haproxy/admin.sock mode 600 level user
   log /dev/log local0 warning
 
 defaults clients
@@ -34,12 +35,14 @@ defaults clients
   timeout http-request 15s
   balance roundrobin
   retries 3
-  retry-on conn-failure
+  retry-on conn-failure empty-response
   option redispatch 1
   option forwardfor
+$(<"$source/scripts/run/cluster/haproxy-answers.cfg")
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 frontend clients
   bind :$(setting CLIENTS_PORT)
+  http-request disable-l7-retry unless METH_GET
   use_backend live if { path_beg /api/billing }
   use_backend live if { nbsrv(ready) lt 1 }
   default_backend ready
@@ -78,10 +81,29 @@ KillSignal=SIGUSR1
 TimeoutStopSec=10s
 UNIT
 install_packages haproxy
+
+# Until it has looked twice, HAProxy takes every server for one that works: a session with a standby would be refused to write, and one
+# with a node that is away may hang (seen with 3.0).
+has_looked() {
+  node -e '
+    const socket = require("node:net").connect("/run/haproxy/admin.sock", () => socket.write("show stat\n"));
+    let text = "";
+    socket.on("data", (chunk) => (text += chunk)).on("end", () => {
+      const [names, ...lines] = text.trim().split("\n").map((line) => line.split(","));
+      const of = (name) => (line) => line[names.indexOf(name)];
+      const servers = lines.filter((line) => of("check_status")(line));
+      const open = servers.filter((line) => of("check_status")(line) === "INI" || /\d\/\d/.test(of("status")(line)));
+      for (const line of open) console.log(of("# pxname")(line), of("svname")(line), of("status")(line));
+      process.exit(servers.length > 0 && open.length === 0 ? 0 : 1);
+    });'
+}
+
 if $changed; then
   haproxy -c -q -f /etc/haproxy/haproxy.cfg || fail 'HAProxy does not take /etc/haproxy/haproxy.cfg'
+  bash "$(dirname "$0")/drain.sh" gateway
   systemctl reload-or-restart haproxy # new connections go to the new process, the others stay
 fi
 systemctl --quiet enable haproxy
 systemctl start haproxy
+wait_for 120 'HAProxy knows who works' has_looked
 say "HAProxy is ready for clients on port $(setting CLIENTS_PORT)"

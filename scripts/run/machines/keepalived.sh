@@ -39,6 +39,7 @@ After=haproxy.service drain-gateway.service
 UNIT
 
 changed=false
+# Version 3 may say more often than once a second that it is there: three times without a word, and another one has the address.
 # Any answer will do: it comes from HAProxy, and who is behind it is the same for all nodes.
 write_file /usr/local/lib/crud-master/haproxy-answers 755 <<CHECK && changed=true
 #!/bin/sh
@@ -49,6 +50,7 @@ global_defs {
   router_id $node
   script_user root
   enable_script_security
+  vrrp_version 3
   vrrp_garp_master_refresh 10
 }
 vrrp_script haproxy {
@@ -64,7 +66,7 @@ vrrp_instance clients {
   nopreempt
   virtual_router_id 52
   priority $((104 - ${node#node-}))
-  advert_int 1
+  advert_int 0.4
   unicast_src_ip $address
   unicast_peer {
 $peers  }

@@ -4,7 +4,8 @@
 # Needs: for each open port the key of .env, then `from` and either `anywhere` or the key with an address that may use it,
 #        or `nodes`, which are the three of TOPOLOGY=cluster:
 #          nftables.sh RABBITMQ_PORT from GATEWAY_VM_IP
-#        `VRRP` is a protocol, that of keepalived. Ports of metrics are as many as a service can have processes.
+#        `VRRP` is a protocol, that of keepalived. Ports of metrics are as many as a service can have processes, those of RabbitMQ's
+#        tools eleven: brokers answer there what rabbitmqctl asks of all of them (https://www.rabbitmq.com/docs/networking#ports).
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -22,6 +23,7 @@ while (($# >= 3)); do
   if [[ $1 != VRRP ]]; then
     port=$(value "$1")
     [[ $1 == *_METRICS_PORT && -n $port ]] && port=$port-$((port + 63))
+    [[ $1 == RABBITMQ_TOOLS_PORT ]] && port=$port-$((port + 10))
     what="tcp dport $port"
   fi
   whose=''

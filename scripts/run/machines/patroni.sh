@@ -74,6 +74,8 @@ postgresql:
   data_dir: /var/lib/postgresql/crud-master/$version
   bin_dir: /usr/lib/postgresql/$version/bin
   pgpass: /var/lib/postgresql/crud-master/pgpass
+  basebackup:
+    - checkpoint: fast
   authentication:
     superuser: { username: postgres, password: $superuser }
     replication: { username: replication, password: $replication }
