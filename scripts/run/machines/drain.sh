@@ -10,7 +10,15 @@ set -euo pipefail
 load_settings
 (($#)) || set -- address gateway primary
 
-role_is() { [[ $(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' "http://$(setting NODE_IP):$(setting PATRONI_PORT)/$1") == 200 ]]; }
+# leads NODE: whether its PostgreSQL is the primary.
+leads() { curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$1"):$(setting PATRONI_PORT)/primary"; }
+
+# The standby that a commit waits for.
+successor() {
+  curl --silent --show-error --fail --max-time 10 "http://$(setting NODE_IP):$(setting PATRONI_PORT)/cluster" | node -e '
+    const { members } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+    console.log(members.find(({ role }) => role === "sync_standby")?.name ?? "");'
+}
 
 for what in "$@"; do
   case $what in
@@ -27,10 +35,13 @@ for what in "$@"; do
       fi
       ;;
     primary)
-      if role_is primary; then
-        say 'another PostgreSQL is to lead'
-        runuser --user postgres -- patronictl --config-file /etc/patroni/config.yml switchover --force --leader "$(setting NODE)" crud-master
-        wait_for 300 'another PostgreSQL leads' role_is replica
+      # Patroni gives its lease back when it stops. Not a switchover: films wait a second longer for that (scripts/run/cluster/rolling.ts).
+      if leads "$(setting NODE)"; then
+        next_one=$(successor)
+        [[ -n $next_one ]] || fail 'no other PostgreSQL has every commit: patronictl -c /etc/patroni/config.yml list says what is missing'
+        say "the PostgreSQL of $next_one is to lead"
+        systemctl stop patroni
+        wait_for 300 "the PostgreSQL of $next_one leads" leads "$next_one"
       fi
       ;;
     *) fail "what is '$what'? address, gateway or primary" ;;

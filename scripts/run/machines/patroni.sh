@@ -117,7 +117,10 @@ if $changed && systemctl --quiet is-active patroni; then
   wait_for_unit 300 patroni /var/lib/postgresql read_since "$((now + 2))"
   if [[ $(question patroni | field pending_restart) == true ]]; then
     bash "$(dirname "$0")/drain.sh" gateway primary
-    runuser --user postgres -- patronictl --config-file /etc/patroni/config.yml restart --force crud-master "$node"
+    if systemctl --quiet is-active patroni; then
+      runuser --user postgres -- patronictl --config-file /etc/patroni/config.yml restart --force crud-master "$node"
+    fi
+    systemctl start patroni
   fi
 else
   systemctl start patroni
