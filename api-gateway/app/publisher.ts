@@ -40,6 +40,9 @@ const CHANNEL_PATIENCE = 5000;
 /** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
 const NEW = 2000;
 
+/** Milliseconds after which a channel that was replaced surely takes orders again. */
+const REPLACED = 2000;
+
 /**
  * Publishes orders with confirms that do not wait for each other.
  *
@@ -122,7 +125,8 @@ export class Publisher {
   #isLost({ link, channel, overdue }: Waiting, refused: number): boolean {
     const since = this.#untried.get(channel);
     if (this.#links.counts.all === 1 || overdue || since === undefined || performance.now() - since < NEW) return false;
-    if (link.channel === channel && this.#mayReplace()) {
+    if (link.channel === channel) {
+      if (!this.#mayReplace()) return false;
       this.#replaced = performance.now();
       link.replaceChannel('its first order was refused', this.#options.publishTimeout);
     }
@@ -131,7 +135,7 @@ export class Publisher {
 
   /** One channel after the other: while the last one that takes orders is replaced, orders would be told that no broker is there. */
   #mayReplace(): boolean {
-    return this.#links.counts.usable > 1 || performance.now() - this.#replaced > NEW;
+    return this.#links.counts.usable > 1 || performance.now() - this.#replaced > REPLACED;
   }
 
   /** Refuses new messages and waits for the confirms of those under way, at most `publishTimeout`. */

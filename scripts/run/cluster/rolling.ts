@@ -40,7 +40,7 @@ async function handOver(cluster: Cluster, node: Node): Promise<void> {
   await stopPrograms([node], ['patroni'], SILENT);
   if (await waitFor(LIMIT, async () => (await leaderOf(cluster)) !== undefined)) return;
   throw new Failure(
-    `No other PostgreSQL took the place of that of ${node.name}: npm run cluster -- status says what is missing.`,
+    `No other PostgreSQL took the place of that of ${node.name}: npm run cluster -- status says what is missing, and npm run cluster -- start brings this node back.`,
   );
 }
 

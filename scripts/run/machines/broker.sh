@@ -117,9 +117,7 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 UNIT
-if $restart; then
-  systemctl daemon-reload
-  systemctl --quiet enable rejoin-broker
-  systemctl restart rejoin-broker
-fi
+systemctl daemon-reload
+systemctl --quiet enable rejoin-broker
+if $restart; then systemctl restart rejoin-broker; else systemctl start rejoin-broker; fi
 say "RabbitMQ is ready as $self"

@@ -13,12 +13,25 @@ load_settings
 # leads NODE: whether its PostgreSQL is the primary.
 leads() { curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$1"):$(setting PATRONI_PORT)/primary"; }
 
-# The standby that a commit waits for.
-successor() {
-  curl --silent --show-error --fail --max-time 10 "http://$(setting NODE_IP):$(setting PATRONI_PORT)/cluster" | node -e '
-    const { members } = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
-    console.log(members.find(({ role }) => role === "sync_standby")?.name ?? "");'
+another_leads() {
+  local one
+  for one in $(others); do ! leads "$one" || return 0; done
+  return 1
 }
+
+# Whether a standby that a commit waits for is there to lead. It is asked itself: who was killed is in etcd for another 20 s.
+has_successor() {
+  local one
+  for one in $(others); do
+    ! curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$one"):$(setting PATRONI_PORT)/sync" || return 0
+  done
+  return 1
+}
+
+# Before anything is taken away.
+if [[ " $* " == *' primary '* ]] && leads "$(setting NODE)" && ! has_successor; then
+  fail 'this PostgreSQL leads, and no other one has every commit: patronictl -c /etc/patroni/config.yml list says what is missing'
+fi
 
 for what in "$@"; do
   case $what in
@@ -37,11 +50,12 @@ for what in "$@"; do
     primary)
       # Patroni gives its lease back when it stops. Not a switchover: films wait a second longer for that (scripts/run/cluster/rolling.ts).
       if leads "$(setting NODE)"; then
-        next_one=$(successor)
-        [[ -n $next_one ]] || fail 'no other PostgreSQL has every commit: patronictl -c /etc/patroni/config.yml list says what is missing'
-        say "the PostgreSQL of $next_one is to lead"
+        say 'another PostgreSQL is to lead'
         systemctl stop patroni
-        wait_for 300 "the PostgreSQL of $next_one leads" leads "$next_one"
+        (wait_for 120 'another PostgreSQL leads' another_leads) || {
+          systemctl start patroni
+          fail 'this one leads again: patronictl -c /etc/patroni/config.yml list says what is missing'
+        }
       fi
       ;;
     *) fail "what is '$what'? address, gateway or primary" ;;

@@ -76,6 +76,7 @@ elif $changed; then
 fi
 systemctl --quiet enable etcd
 systemctl start --no-block etcd
+[[ ${CLUSTER_BEGIN:-} == yes ]] || ! is_alone || fail 'both other nodes are down: bring one of them up first'
 answers() { own endpoint status --write-out json; }
 wait_for_unit 600 etcd /var/lib/etcd answers
 if [[ $(answers) == *'"isLearner":true'* ]]; then wait_for 600 'etcd takes up what the others have' promote; fi

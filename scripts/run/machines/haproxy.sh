@@ -15,8 +15,7 @@ for one in node-1 node-2 node-3; do
   databases+="  server $one $(address_of "$one"):$(setting POSTGRES_PORT) check port $(setting PATRONI_PORT)"$'\n'
 done
 
-changed=false
-write_file /etc/haproxy/haproxy.cfg 644 <<CONF && changed=true
+write_file /etc/haproxy/haproxy.cfg 644 <<CONF || true
 global
   user haproxy
   group haproxy
@@ -82,28 +81,37 @@ TimeoutStopSec=10s
 UNIT
 install_packages haproxy
 
+# ask COMMAND: what the HAProxy that takes connections now says of itself.
+ask() {
+  timeout 10 node -e '
+    const socket = require("node:net").connect("/run/haproxy/admin.sock", () => socket.write(process.argv[1] + "\n"));
+    socket.on("error", ({ message }) => console.log(message)).pipe(process.stdout);' "$1"
+}
+
 # Until it has looked twice, HAProxy takes every server for one that works: a session with a standby would be refused to write, and one
 # with a node that is away may hang (seen with 3.0).
 has_looked() {
-  node -e '
-    const socket = require("node:net").connect("/run/haproxy/admin.sock", () => socket.write("show stat\n"));
-    let text = "";
-    socket.on("data", (chunk) => (text += chunk)).on("end", () => {
-      const [names, ...lines] = text.trim().split("\n").map((line) => line.split(","));
-      const of = (name) => (line) => line[names.indexOf(name)];
-      const servers = lines.filter((line) => of("check_status")(line));
-      const open = servers.filter((line) => of("check_status")(line) === "INI" || /\d\/\d/.test(of("status")(line)));
-      for (const line of open) console.log(of("# pxname")(line), of("svname")(line), of("status")(line));
-      process.exit(servers.length > 0 && open.length === 0 ? 0 : 1);
-    });'
+  ask 'show stat' | node -e '
+    const [names, ...lines] = require("node:fs").readFileSync(0, "utf8").trim().split("\n").map((line) => line.split(","));
+    const of = (name) => (line) => line[names.indexOf(name)];
+    const servers = lines.filter((line) => of("check_status")(line));
+    const open = servers.filter((line) => of("check_status")(line) === "INI" || /\d\/\d/.test(of("status")(line)));
+    for (const line of open) console.log(of("# pxname")(line), of("svname")(line), of("status")(line));
+    if (servers.length === 0) console.log(names.join());
+    process.exit(servers.length > 0 && open.length === 0 ? 0 : 1);'
 }
 
-if $changed; then
+# What it has taken over: a run that broke off before the reload is made up for by the next one.
+taken=/etc/haproxy/taken-over.cfg
+if ! cmp --silent /etc/haproxy/haproxy.cfg "$taken"; then
   haproxy -c -q -f /etc/haproxy/haproxy.cfg || fail 'HAProxy does not take /etc/haproxy/haproxy.cfg'
-  bash "$(dirname "$0")/drain.sh" gateway
+  before=$(ask 'show info' | grep '^Pid:' || true)
   systemctl reload-or-restart haproxy # new connections go to the new process, the others stay
+  is_another() { [[ $(ask 'show info' | grep '^Pid:') != "$before" ]]; }
+  wait_for 60 'HAProxy takes over its file (journalctl -u haproxy says why not)' is_another
+  cp /etc/haproxy/haproxy.cfg "$taken"
 fi
 systemctl --quiet enable haproxy
 systemctl start haproxy
-wait_for 120 'HAProxy knows who works' has_looked
+wait_for 120 'HAProxy knows who works (journalctl -u haproxy)' has_looked
 say "HAProxy is ready for clients on port $(setting CLIENTS_PORT)"

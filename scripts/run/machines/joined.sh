@@ -25,7 +25,7 @@ follows() {
 }
 
 has_its_copies() {
-  timeout 120 rabbitmqctl --quiet list_queues --vhost "$(setting RABBITMQ_VHOST)" --formatter json name online | node -e '
+  timeout 300 rabbitmqctl --quiet list_queues --vhost "$(setting RABBITMQ_VHOST)" --formatter json name online | node -e '
     const queues = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
     const ready = queues.length > 0 && queues.every(({ online }) => online.includes(process.argv[1]));
     if (!ready) console.log(JSON.stringify(queues));

@@ -43,7 +43,7 @@ while (($# >= 3)); do
 done
 
 install_packages nftables
-if write_file /etc/nftables.conf 644 <<RULES
+write_file /etc/nftables.conf 644 <<RULES || true
 #!/usr/sbin/nft -f
 # Written by scripts/run/machines/nftables.sh
 flush ruleset
@@ -64,10 +64,6 @@ ${rules}    reject with icmpx admin-prohibited
   }
 }
 RULES
-then
-  chmod +x /etc/nftables.conf
-  nft --file /etc/nftables.conf
-fi
+nft --file /etc/nftables.conf # all at once, or nothing of it
 systemctl --quiet enable nftables
-nft list table inet filter >/dev/null 2>&1 || nft --file /etc/nftables.conf
 say "open: ${opened#, }"

@@ -115,17 +115,17 @@ if $changed && systemctl --quiet is-active patroni; then
   now=$(date +%s)
   systemctl reload patroni
   wait_for_unit 300 patroni /var/lib/postgresql read_since "$((now + 2))"
-  if [[ $(question patroni | field pending_restart) == true ]]; then
-    bash "$(dirname "$0")/drain.sh" gateway primary
-    if systemctl --quiet is-active patroni; then
-      runuser --user postgres -- patronictl --config-file /etc/patroni/config.yml restart --force crud-master "$node"
-    fi
-    systemctl start patroni
-  fi
-else
-  systemctl start patroni
 fi
+systemctl start patroni
 wait_for_unit 1800 patroni /var/lib/postgresql works
+if [[ $(question patroni | field pending_restart) == true ]]; then
+  bash "$(dirname "$0")/drain.sh" primary
+  if systemctl --quiet is-active patroni; then
+    runuser --user postgres -- patronictl --config-file /etc/patroni/config.yml restart --force crud-master "$node"
+  fi
+  systemctl start patroni
+  wait_for_unit 1800 patroni /var/lib/postgresql works
+fi
 
 streams() { [[ $(question patroni | field replication_state) == streaming || $(question patroni | field role) == primary ]]; }
 wait_for_unit 900 patroni /var/lib/postgresql streams

@@ -88,14 +88,13 @@ install_packages() {
 
 # write_file PATH MODE: replaces the file by standard input, at once. Status 1 when it was the same already.
 write_file() {
-  mkdir -p "$(dirname "$1")"
-  (umask 077 && cat >"$1.new")
+  # Each with its own end: `set -e` does not count where somebody asks for the status.
+  { mkdir -p "$(dirname "$1")" && (umask 077 && cat >"$1.new"); } || fail "$1 cannot be written: is the disk full?"
   if cmp --silent "$1.new" "$1" && [[ $(stat --format %a "$1") == "$2" ]]; then
     rm "$1.new"
     return 1
   fi
-  chmod "$2" "$1.new"
-  mv "$1.new" "$1"
+  { chmod "$2" "$1.new" && mv "$1.new" "$1"; } || fail "$1 cannot be replaced: is the disk full, or read-only?"
 }
 
 # Exports the settings of this machine. The file is in the form that env_file.rb writes: KEY='value', nothing escaped.

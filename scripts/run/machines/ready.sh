@@ -18,7 +18,7 @@ works() {
     api-gateway) curl --silent --show-error --max-time 20 --output /dev/null "http://127.0.0.1:$API_GATEWAY_PORT/api/movies/1" ;;
     inventory-app) [[ $(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
       "http://127.0.0.1:$INVENTORY_PORT/api/movies/1") =~ ^(200|404)$ ]] ;;
-    billing-app) timeout 120 rabbitmqctl --quiet list_queues --vhost "$RABBITMQ_VHOST" --no-table-headers name consumers |
+    billing-app) timeout 300 rabbitmqctl --quiet list_queues --vhost "$RABBITMQ_VHOST" --no-table-headers name consumers |
       grep --perl-regexp "^\Q$BILLING_QUEUE\E\t[1-9]" >/dev/null ;; # not --quiet, which would break the pipe
   esac
 }
