@@ -18,8 +18,11 @@ primary() {
 }
 wait_for 600 'PostgreSQL has a primary' primary <<<'SELECT 1'
 
-for prefix in "$@"; do
-  role=$(setting "${prefix}_USER") password=$(setting "${prefix}_PASSWORD") database=$(setting "${prefix}_NAME") ctype=C.UTF-8 primary >/dev/null <<SQL
+roles_and_databases() {
+  local prefix
+  for prefix in "$@"; do
+    role=$(setting "${prefix}_USER") password=$(setting "${prefix}_PASSWORD") database=$(setting "${prefix}_NAME") ctype=C.UTF-8 \
+      primary >/dev/null <<SQL || return
 $LOCK
 \\getenv role role
 \\getenv password password
@@ -30,14 +33,28 @@ $LOCK
 $LOCK
 \\ir $source/scripts/run/servers/postgres/adopt-tables.sql
 SQL
-done
+  done
+}
 
 # As scripts/run/cluster/start.ts: a former primary compares its files over a session there, and a film is answered as written when
 # the standby that films are read from has it, too.
-movies=$(setting MOVIES_DB_NAME) primary >/dev/null <<SQL
+settings_of_the_cluster() {
+  movies=$(setting MOVIES_DB_NAME) primary >/dev/null <<SQL
 $LOCK
 \\getenv movies movies
 GRANT CONNECT ON DATABASE postgres TO rewind;
 ALTER DATABASE :"movies" SET synchronous_commit = remote_apply;
 SQL
+}
+
+# Again when another PostgreSQL has become the primary meanwhile: what is there already stays as it is.
+for make in "roles_and_databases $*" settings_of_the_cluster; do
+  attempt=1
+  # shellcheck disable=SC2086 # words
+  until $make; do
+    ((attempt++ < 5)) || fail 'the primary refuses this: what it says is above'
+    say 'that did not work: once more'
+    sleep 5
+  done
+done
 say 'roles and databases are there'
