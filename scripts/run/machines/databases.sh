@@ -48,13 +48,6 @@ SQL
 }
 
 # Again when another PostgreSQL has become the primary meanwhile: what is there already stays as it is.
-for make in "roles_and_databases $*" settings_of_the_cluster; do
-  attempt=1
-  # shellcheck disable=SC2086 # words
-  until $make; do
-    ((attempt++ < 5)) || fail 'the primary refuses this: what it says is above'
-    say 'that did not work: once more'
-    sleep 5
-  done
-done
+wait_for 60 'roles and databases are made' roles_and_databases "$@"
+wait_for 60 'the rest is set' settings_of_the_cluster
 say 'roles and databases are there'
