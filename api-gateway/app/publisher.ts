@@ -107,8 +107,8 @@ export class Publisher {
           this.#leave(waiting);
           const outcome = this.#outcome(id, channel, error);
           if (!error) this.#untried.delete(channel);
-          if (isNack(error) && this.#isLost(waiting, refused)) resolve(this.#send(message, refused + 1));
-          waiting.settle(outcome);
+          if (isNack(error) && this.#giveUp(waiting, refused)) resolve(this.#send(message, refused + 1));
+          waiting.settle(outcome); // of this attempt: after a second one it ends the span only
         });
       } catch {
         this.#leave(waiting); // the channel is closing: nothing was sent
@@ -118,11 +118,11 @@ export class Publisher {
   }
 
   /**
-   * Whether the broker may have refused it for want of the queue's leader, and another node may take it: a channel that was opened
-   * before the leader's node died asks that one for ever, unless the leader has taken an order of it before (seen with RabbitMQ 3.10).
-   * A new channel knows the new leader: it is refused because the queue is full.
+   * Replaces a channel whose order may have been refused for want of the queue's leader, and says whether another node may take the
+   * order: a channel that was opened before the leader's node died asks that one for ever, unless the leader has taken an order of it
+   * before (seen with RabbitMQ 3.10). A new channel knows the new leader: it is refused because the queue is full.
    */
-  #isLost({ link, channel, overdue }: Waiting, refused: number): boolean {
+  #giveUp({ link, channel, overdue }: Waiting, refused: number): boolean {
     const since = this.#untried.get(channel);
     if (this.#links.counts.all === 1 || overdue || since === undefined || performance.now() - since < NEW) return false;
     if (link.channel === channel) {

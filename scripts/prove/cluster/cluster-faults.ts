@@ -1,10 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { control } from '../../run/cluster/brokers.ts';
-import type { Cluster, Node } from '../../run/cluster/layout.ts';
+import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
 import { cut } from '../../run/cluster/network.ts';
 import { freezeNode, killNode } from '../../run/cluster/processes.ts';
-import { switchOver } from '../../run/cluster/whole.ts';
 import { appPids } from '../../run/servers/pm2/apps.ts';
 import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import type { Random } from '../random.ts';
@@ -80,6 +79,21 @@ const ofProgram =
 function pidsOf(node: Node, program: (typeof PROGRAMS)[number]): number[] {
   if (program !== 'postgres') return appPids(node.folder, program);
   return [Number(readFileSync(join(node.folder, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0])];
+}
+
+/**
+ * Hands the primary of that node to its synchronous standby, and waits until that one is it
+ * (https://patroni.readthedocs.io/en/latest/rest_api.html#switchover-and-failover-endpoints). Nothing happens where it does not lead.
+ */
+async function switchOver(node: Node): Promise<void> {
+  const answer = await fetch(`http://${node.address}:${PORTS.patroni}/switchover`, {
+    method: 'POST',
+    body: JSON.stringify({ leader: node.name }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const NOT_LEADING = 412;
+  if (!answer.ok && answer.status !== NOT_LEADING)
+    throw new Error(`Patroni of ${node.name}: ${answer.status} ${await answer.text()}`);
 }
 
 const MOVES: Make[] = [

@@ -10,26 +10,18 @@ set -euo pipefail
 load_settings
 (($#)) || set -- address gateway primary
 
-# leads NODE: whether its PostgreSQL is the primary.
-leads() { curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$1"):$(setting PATRONI_PORT)/primary"; }
-
-another_leads() {
+# is NODE ROLE: whether its Patroni says so (https://patroni.readthedocs.io/en/latest/rest_api.html). Each is asked itself: one that was
+# killed is in etcd for another 20 s.
+is() { curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$1"):$(setting PATRONI_PORT)/$2"; }
+another_is() {
   local one
-  for one in $(others); do ! leads "$one" || return 0; done
+  for one in $(others); do ! is "$one" "$1" || return 0; done
   return 1
 }
-
-# Whether a standby that a commit waits for is there to lead. It is asked itself: who was killed is in etcd for another 20 s.
-has_successor() {
-  local one
-  for one in $(others); do
-    ! curl --silent --fail --max-time 10 --output /dev/null "http://$(address_of "$one"):$(setting PATRONI_PORT)/sync" || return 0
-  done
-  return 1
-}
+node=$(setting NODE)
 
 # Before anything is taken away.
-if [[ " $* " == *' primary '* ]] && leads "$(setting NODE)" && ! has_successor; then
+if [[ " $* " == *' primary '* ]] && is "$node" primary && ! another_is sync; then
   fail 'this PostgreSQL leads, and no other one has every commit: patronictl -c /etc/patroni/config.yml list says what is missing'
 fi
 
@@ -49,10 +41,10 @@ for what in "$@"; do
       ;;
     primary)
       # Patroni gives its lease back when it stops. Not a switchover: films wait a second longer for that (scripts/run/cluster/rolling.ts).
-      if leads "$(setting NODE)"; then
+      if is "$node" primary; then
         say 'another PostgreSQL is to lead'
         systemctl stop patroni
-        (wait_for 120 'another PostgreSQL leads' another_leads) || {
+        (wait_for 120 'another PostgreSQL leads' another_is primary) || {
           systemctl start patroni
           fail 'this one leads again: patronictl -c /etc/patroni/config.yml list says what is missing'
         }

@@ -105,9 +105,13 @@ has_looked() {
 taken=/etc/haproxy/taken-over.cfg
 if ! cmp --silent /etc/haproxy/haproxy.cfg "$taken"; then
   haproxy -c -q -f /etc/haproxy/haproxy.cfg || fail 'HAProxy does not take /etc/haproxy/haproxy.cfg'
-  before=$(ask 'show info' | grep '^Pid:' || true)
+  process() { ask 'show info' | grep '^Pid:'; }
+  before=$(process || true)
   systemctl reload-or-restart haproxy # new connections go to the new process, the others stay
-  is_another() { [[ $(ask 'show info' | grep '^Pid:') != "$before" ]]; }
+  is_another() {
+    local now
+    now=$(process) && [[ $now != "$before" ]]
+  }
   wait_for 60 'HAProxy takes over its file (journalctl -u haproxy says why not)' is_another
   cp /etc/haproxy/haproxy.cfg "$taken"
 fi

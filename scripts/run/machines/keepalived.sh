@@ -39,12 +39,12 @@ After=haproxy.service drain-gateway.service
 UNIT
 
 changed=false
-# Version 3 may say more often than once a second that it is there: three times without a word, and another one has the address.
 # Any answer will do: it comes from HAProxy, and who is behind it is the same for all nodes.
 write_file /usr/local/lib/crud-master/haproxy-answers 755 <<CHECK && changed=true
 #!/bin/sh
 exec curl --silent --output /dev/null --max-time 2 http://127.0.0.1:$(setting CLIENTS_PORT)/livez
 CHECK
+# Version 3 may say more often than once a second that it is there: three times without a word, and another one has the address.
 write_file /etc/keepalived/keepalived.conf 644 <<CONF && changed=true
 global_defs {
   router_id $node
