@@ -97,7 +97,7 @@ export const variable = {
   port: wholeNumber(1, 65535, 'a port'),
   milliseconds: (fallback: number) => wholeNumber(1, 3_600_000, 'milliseconds').prefault(String(fallback)),
   /** Far below the time that a service has to stop (lifecycle.ts). */
-  drainTime: wholeNumber(0, 10_000, 'milliseconds').prefault('0'),
+  waitingTime: wholeNumber(0, 10_000, 'milliseconds').prefault('0'),
   count: (fallback: number, low = 1) => wholeNumber(low, 1_000_000_000, 'a whole number').prefault(String(fallback)),
   bytes: (fallback: number, high = 1_073_741_824) => wholeNumber(1, high, 'bytes').prefault(String(fallback)),
   /** Of web pages, as browsers send them (RFC 6454, section 6.2); `*` is any. Separated by commas, none by default. */

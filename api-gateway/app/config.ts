@@ -43,7 +43,7 @@ const variables = z.object({
   GATEWAY_HEADERS_TIMEOUT: variable.milliseconds(10_000),
   GATEWAY_REQUEST_TIMEOUT: variable.milliseconds(30_000),
   GATEWAY_IDLE_READER_TIMEOUT: variable.milliseconds(30_000),
-  GATEWAY_DRAIN_TIME: variable.drainTime,
+  GATEWAY_DRAIN_TIME: variable.waitingTime,
   GATEWAY_MAX_CONNECTIONS: variable.count(5000),
   GATEWAY_MAX_REQUESTS_IN_FLIGHT: variable.count(1000),
   GATEWAY_MAX_ORDERS_IN_FLIGHT: variable.count(500),

@@ -25,6 +25,7 @@ const variables = z.object({
   // Together below the gateway's INVENTORY_TIMEOUT, so that the client learns that it is the database
   MOVIES_DB_CONNECT_TIMEOUT: variable.milliseconds(1500),
   MOVIES_DB_QUERY_TIMEOUT: variable.milliseconds(3000),
+  MOVIES_DB_HANDOVER_TIMEOUT: variable.waitingTime,
   METRICS_LISTEN_HOST: variable.host.prefault('127.0.0.1'),
   INVENTORY_METRICS_PORT: variable.statusPort,
   LOG_LEVEL: variable.logLevel,
@@ -68,6 +69,8 @@ export function loadConfig(environment: Environment) {
       connections: share(env.MOVIES_DB_CONNECTIONS, env.INVENTORY_INSTANCES),
       connectTimeout: env.MOVIES_DB_CONNECT_TIMEOUT,
       queryTimeout: env.MOVIES_DB_QUERY_TIMEOUT,
+      /** Milliseconds that a film to be written waits for a database that is away. */
+      handoverTimeout: env.MOVIES_DB_HANDOVER_TIMEOUT,
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import { problem } from '@crud-master/plumbing/problem';
 import type { Middleware } from 'koa';
-import { DirectQueryError } from './database.ts';
+import { DirectQueryError } from './query-errors.ts';
 
 /** What Prisma adds to the errors that pass through it, those of its own and those of node-postgres. */
 interface PrismaError extends Error {

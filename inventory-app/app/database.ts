@@ -2,26 +2,13 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import type { Config } from './config.ts';
 import { type Movie, Prisma, PrismaClient } from './generated/client.ts';
+import { again, PatientPool } from './handover.ts';
+import { DirectQueryError } from './query-errors.ts';
 
 export type Database = ReturnType<typeof openDatabase>;
 
 /** What SQL answers of a film: every field of the model in schema.prisma. */
 export const MOVIE_COLUMNS = Object.keys(Prisma.MovieScalarFieldEnum).join(', ');
-
-/** A query past Prisma has failed. */
-export class DirectQueryError extends Error {
-  declare readonly cause: Error & { code?: string };
-  constructor(cause: unknown) {
-    super((cause as Error).message, { cause });
-  }
-}
-
-/** PostgreSQL's code of what failed, of Prisma's errors and of those past it. */
-export function sqlState(error: unknown): string | undefined {
-  if (error instanceof DirectQueryError) return error.cause.code;
-  return (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: string } } } }).meta?.driverAdapterError?.cause
-    ?.originalCode;
-}
 
 /**
  * Connects with the first query, and again after a connection was lost. Where films are read elsewhere, that place must have what was
@@ -33,6 +20,7 @@ export function openDatabase(config: Config['database']) {
   const pools = new Set([pool, readers]);
   const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
+  const doing = <T>(work: () => Promise<T>) => (config.handoverTimeout > 0 ? again(work, config.handoverTimeout) : work());
   let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
     place: { host: config.host, port: config.port, name: config.name },
@@ -59,12 +47,12 @@ export function openDatabase(config: Config['database']) {
     },
     /** The film as it is then, or nothing where there is none. */
     update: async (id: number, data: Prisma.MovieUpdateManyMutationInput): Promise<Movie | undefined> =>
-      (await client.movie.updateManyAndReturn({ where: { id }, data }))[0],
+      (await doing(() => client.movie.updateManyAndReturn({ where: { id }, data })))[0],
     /** Whether there was one. */
-    delete: async (id: number): Promise<boolean> => (await client.movie.deleteMany({ where: { id } })).count > 0,
-    deleteAll: async (): Promise<number> => client.$executeRaw`TRUNCATE movies`, // at once for any number of rows; ids go on
+    delete: async (id: number): Promise<boolean> => (await doing(() => client.movie.deleteMany({ where: { id } }))).count > 0,
+    deleteAll: async (): Promise<number> => doing(() => client.$executeRaw`TRUNCATE movies`), // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
-      query<Row>(statement.writes ? pool : readers, statement, values),
+      doing(() => query<Row>(statement.writes ? pool : readers, statement, values)),
     async close() {
       await client.$disconnect();
       if (readers !== pool) await readers.end();
@@ -73,7 +61,7 @@ export function openDatabase(config: Config['database']) {
 }
 
 function openPool(config: Config['database'], { host, port }: { host: string; port: number }): pg.Pool {
-  const pool = new pg.Pool({
+  const options: pg.PoolConfig = {
     host,
     port,
     database: config.name,
@@ -88,7 +76,8 @@ function openPool(config: Config['database'], { host, port }: { host: string; po
     // A search needs the plan for its text, not one for any text: that one would not use the index.
     // Random reads are nearly as cheap as sequential ones, on an SSD or in memory.
     options: '-c plan_cache_mode=force_custom_plan -c random_page_cost=1.1',
-  });
+  };
+  const pool = config.handoverTimeout > 0 ? new PatientPool(options, config.handoverTimeout) : new pg.Pool(options);
   pool.on('error', () => {}); // an idle connection was lost: the next query makes another one
   return pool;
 }

@@ -1,6 +1,7 @@
 import type { Span } from '@crud-master/plumbing/spans';
 import { traceStatements } from '@crud-master/plumbing/statement-spans';
-import { type Database, sqlState } from './database.ts';
+import type { Database } from './database.ts';
+import { sqlState } from './query-errors.ts';
 
 /** What routes ask of the database. */
 export type Films = Pick<Database, 'query' | 'update' | 'delete' | 'deleteAll'>;

@@ -32,6 +32,7 @@ export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Env
     // Together below two seconds: while another primary is chosen, whoever writes a film learns of it in that time.
     MOVIES_DB_CONNECT_TIMEOUT: '300',
     MOVIES_DB_QUERY_TIMEOUT: '1400',
+    MOVIES_DB_HANDOVER_TIMEOUT: '1400', // while the primary is handed over
     INVENTORY_TIMEOUT: '1800',
     GATEWAY_DRAIN_TIME: '1200', // HAProxy looks twice a second
     ORDERS_DB_HOST: address,

@@ -95,8 +95,16 @@ function etcdArguments(cluster: Cluster, node: Node, tools: Tools): string[] {
  * its successor when it goes on, and what was committed meanwhile is lost (seen; https://github.com/patroni/patroni/pull/2689).
  * By API 2 it asks.
  */
-const etcdApi = ({ patroniVersion }: Tools): 'etcd' | 'etcd3' =>
-  patroniVersion.localeCompare('3.0.3', 'en', { numeric: true }) < 0 ? 'etcd' : 'etcd3';
+const etcdApi = (tools: Tools): 'etcd' | 'etcd3' => (isSince('3.0.3', tools) ? 'etcd3' : 'etcd');
+
+/**
+ * From 4.0 on every node has the others' slots. Before it a new primary makes them some loops after it leads, and until then no standby
+ * follows: films wait a second or two longer (seen). It drops the slot of a node that is away after 20 s anyway.
+ */
+const keepsSlots = (tools: Tools): boolean => isSince('4.0.0', tools);
+
+const isSince = (version: string, { patroniVersion }: Tools): boolean =>
+  patroniVersion.localeCompare(version, 'en', { numeric: true }) >= 0;
 
 /** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
 function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, folder }: Node, tools: Tools): object {
@@ -119,7 +127,15 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
         synchronous_mode_strict: true,
         postgresql: {
           use_pg_rewind: true,
-          parameters: { wal_level: 'replica', hot_standby: 'on', wal_log_hints: 'on', max_connections: 100 },
+          use_slots: keepsSlots(tools),
+          // For a standby that was away, where nothing else keeps what it has missed.
+          parameters: {
+            wal_level: 'replica',
+            hot_standby: 'on',
+            wal_log_hints: 'on',
+            max_connections: 100,
+            wal_keep_size: '1GB',
+          },
         },
       },
       initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums'],
@@ -268,6 +284,7 @@ defaults
   timeout server 1h
   timeout check 500ms
   balance leastconn
+  option redispatch 1
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 ${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync')}`;
 }

@@ -32,7 +32,7 @@ export async function killNode(node: Node): Promise<void> {
   freezeNode(node); // none of them brings another back meanwhile
   await waitFor(10_000, () => {
     const left = processesOf(node);
-    for (const pid of left) signal(pid, 'SIGKILL');
+    signal(left, 'SIGKILL');
     return left.length === 0;
   });
 }
@@ -42,21 +42,24 @@ export function freezeNode(node: Node): void {
   let seen = 0;
   for (let pids = processesOf(node); pids.length > seen; pids = processesOf(node)) {
     seen = pids.length;
-    for (const pid of pids) signal(pid, 'SIGSTOP');
+    signal(pids, 'SIGSTOP');
   }
 }
 
 /** Gives whether it was frozen. */
 export function thawNode(node: Node): boolean {
   const frozen = processesOf(node).filter(isFrozen);
-  for (const pid of frozen) signal(pid, 'SIGCONT');
+  signal(frozen, 'SIGCONT');
   return frozen.length > 0;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+/** To those of them that are still there. */
+export function signal(pids: number[], name: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 }

@@ -71,11 +71,37 @@ export async function leaderOf(cluster: Cluster): Promise<Node | undefined> {
   return cluster.nodes[found.findIndex((one) => one?.role === 'primary')];
 }
 
+/** One of them that no commit waits for: it takes no part in who is to lead. */
+export async function followerOf(nodes: Node[]): Promise<Node | undefined> {
+  const found = await Promise.all(nodes.map(({ address }) => postgresAt(address)));
+  return nodes[found.findIndex((one) => one?.role === 'standby')];
+}
+
+/** Whether nobody leads, as that node finds when it looks now. */
+export async function isLeaderless(node: Node): Promise<boolean> {
+  await lookAgain([node]);
+  return askPatroni(node.address, '/patroni').then(
+    (answer) => JSON.parse(answer).cluster_unlocked === true,
+    () => false,
+  );
+}
+
+/** Lets each Patroni look at once who leads, not within a second: as when its settings are changed, here into what they are. */
+export async function lookAgain(nodes: Node[]): Promise<void> {
+  const body = JSON.stringify({ loop_wait: 1 });
+  await Promise.allSettled(nodes.map(({ address }) => askPatroni(address, '/config', { method: 'PATCH', body })));
+}
+
+/** https://patroni.readthedocs.io/en/latest/rest_api.html */
+async function askPatroni(address: string, path: string, request?: RequestInit): Promise<string> {
+  const answer = await fetch(`http://${address}:${PORTS.patroni}${path}`, { ...request, signal: AbortSignal.timeout(PATIENCE) });
+  return answer.text();
+}
+
 /** What its Patroni says, while it runs. */
 async function postgresAt(address: string): Promise<NodeState['postgres']> {
   try {
-    const answer = await fetch(`http://${address}:${PORTS.patroni}/patroni`, { signal: AbortSignal.timeout(PATIENCE) });
-    const { role, position } = readPatroni(await answer.text());
+    const { role, position } = readPatroni(await askPatroni(address, '/patroni'));
     return role && { role, position };
   } catch {
     return undefined;

@@ -62,6 +62,7 @@ defaults databases
   timeout server 1h
   timeout check 500ms
   balance leastconn
+  option redispatch 1
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 listen primary
   bind $address:$(setting MOVIES_DB_PORT)

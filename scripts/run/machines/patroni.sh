@@ -3,7 +3,7 @@
 #        for a second PostgreSQL, whatever happens.
 # Why:   one of several leads, and another one takes its place. What each setting is for: scripts/run/cluster/node-files.ts, which has
 #        the same for one computer. `sudo -i -u postgres psql` works without a password; on a standby, for reading.
-# Needs: etcd.sh; and of .env: NODE, NODE_IP, NODE_{1,2,3}_IP, POSTGRES_PORT, PATRONI_PORT, POSTGRES_{SUPERUSER,REPLICATION,REWIND}_PASSWORD
+# Needs: etcd.sh; and of .env: NODE, NODE_IP, NODE_{1,2,3}_IP, POSTGRES_PORT, PATRONI_PORT, MOVIES_DB_NAME, POSTGRES_{SUPERUSER,REPLICATION,REWIND}_PASSWORD
 #        (these are of the cluster's beginning: a change has to be made in the database, too); CLUSTER_BEGIN as for etcd.sh.
 set -euo pipefail
 # shellcheck source=prelude.sh
@@ -14,6 +14,7 @@ address=$(setting NODE_IP)
 port=$(setting POSTGRES_PORT)
 api_port=$(setting PATRONI_PORT)
 api=http://$address:$api_port
+movies=$(setting MOVIES_DB_NAME)
 
 install_packages postgresql patroni python3-etcd
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort --version-sort | tail -n 1)
@@ -91,12 +92,16 @@ ${clients}  parameters:
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml
-write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<'UNIT' && systemctl daemon-reload
+# Stopping it hands the primary over; not its own end, after which PostgreSQL goes on and systemd starts it again: without MAINPID.
+install --directory /usr/local/lib/crud-master
+write_file /usr/local/lib/crud-master/hand-over.sh 755 <"$source/scripts/run/cluster/hand-over.sh" || true
+write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
 After=etcd.service
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
+ExecStop=-/bin/sh -c 'kill -0 \$MAINPID && PGPORT=$port PGDATABASE=$movies exec /usr/local/lib/crud-master/hand-over.sh /var/lib/postgresql/crud-master/$version'
 Restart=always
 RestartSec=1
 TimeoutStopSec=2min

@@ -49,17 +49,18 @@ export function appendedTo(file: string, from: number): string {
   return text.subarray(text.length < from ? 0 : from).toString();
 }
 
-/** Polls until the check gives something. Undefined when it did not within `limit` milliseconds. */
+/** Polls, every `pause` milliseconds, until the check gives something. Undefined when it did not within `limit` milliseconds. */
 export async function waitFor<T>(
   limit: number,
   check: () => Promise<T | undefined | false> | T | undefined | false,
+  pause = 100,
 ): Promise<T | undefined> {
   const end = Date.now() + limit;
   for (;;) {
     const result = await check();
     if (result) return result;
     if (Date.now() >= end) return undefined;
-    await sleep(100);
+    await sleep(pause);
   }
 }
 

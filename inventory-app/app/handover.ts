@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { sqlState } from './query-errors.ts';
+
+/** Milliseconds between two attempts. */
+const PAUSE = 25;
+
+type Connected = Parameters<Parameters<pg.Pool['connect']>[0]>;
+
+/**
+ * A pool whose queries wait for a server that is away for a moment, as a primary is while another one takes its place. Nothing was sent
+ * before there is a connection, so nothing can happen twice. It waits for the first `patience` milliseconds that the server is away:
+ * when that has lasted longer, every query learns of it at once, and none piles up.
+ */
+export class PatientPool extends pg.Pool {
+  readonly #patience: number;
+  #awaySince: number | undefined;
+
+  constructor(options: pg.PoolConfig, patience: number) {
+    super(options);
+    this.#patience = patience;
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: (...result: Connected) => void): void;
+  override connect(callback?: (...result: Connected) => void): Promise<pg.PoolClient> | undefined {
+    const connected = this.#connect();
+    if (!callback) return connected;
+    connected.then(
+      (client) => callback(undefined, client, client.release),
+      (error) => callback(error, undefined, () => {}),
+    );
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    for (;;) {
+      try {
+        const client = await super.connect();
+        this.#awaySince = undefined;
+        return client;
+      } catch (error) {
+        this.#awaySince ??= performance.now();
+        if (performance.now() - this.#awaySince >= this.#patience || this.ending) throw error;
+        await delay(PAUSE);
+      }
+    }
+  }
+}
+
+/**
+ * What PostgreSQL says of a statement that has changed nothing: it stops, or it does not lead yet. One that has committed and waits for
+ * its standby when it stops says nothing, its connection ends: nobody knows what has become of that statement, and it is not done again.
+ */
+const UNDONE = ['57P01', '25006']; // admin_shutdown, read_only_sql_transaction
+
+/** Does it, and again for `patience` milliseconds while nothing has come of it because the database moves. */
+export async function again<T>(work: () => Promise<T>, patience: number): Promise<T> {
+  const until = performance.now() + patience;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!UNDONE.includes(sqlState(error) ?? '') || performance.now() >= until) throw error;
+      await delay(PAUSE);
+    }
+  }
+}
