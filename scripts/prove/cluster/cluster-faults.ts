@@ -1,11 +1,14 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { control } from '../../run/cluster/brokers.ts';
+import { clusterEnvironment } from '../../run/cluster/environment.ts';
 import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
 import { cut } from '../../run/cluster/network.ts';
 import { freezeNode, killNode } from '../../run/cluster/processes.ts';
+import { restartNodes } from '../../run/cluster/rolling.ts';
 import { appPids } from '../../run/servers/pm2/apps.ts';
 import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
+import { SILENT as SILENT_REPORT } from '../../run/terminal/report.ts';
 import type { Random } from '../random.ts';
 
 /** What a client may miss, at most, in milliseconds without a success. */
@@ -13,12 +16,17 @@ export interface Limits {
   order: number;
   'film read': number;
   'film write': number;
+  /** Answers other than a success, of all kinds; any number without it. */
+  failed?: number;
 }
 
 /** Nothing breaks by itself: somebody has to miss an answer. */
 const SILENT: Limits = { order: 3000, 'film read': 2500, 'film write': 30_000 };
 const KILLED: Limits = { order: 2000, 'film read': 2500, 'film write': 25_000 };
 const PROCESS: Limits = { order: 2000, 'film read': 2500, 'film write': 5000 };
+
+/** Who restarts everything in the right way loses no request: `failed` is how many may be answered by anything but success. */
+const PLANNED: Limits = { ...PROCESS, failed: 0 };
 
 export interface Fault {
   what: string;
@@ -110,6 +118,14 @@ const MOVES: Make[] = [
     hit: async () => control(cluster, node, await findRabbitmq(() => {}), 'rabbitmq-queues', 'rebalance', 'quorum'),
   }),
 ];
+
+/** With which every proof ends. */
+export const rollingRestart = (cluster: Cluster, port: number): Fault => ({
+  what: 'restart everything, one node after the other',
+  isLong: false,
+  limits: PLANNED,
+  hit: () => restartNodes(cluster, clusterEnvironment(cluster.home), port, SILENT_REPORT),
+});
 
 /** Every kind of fault that can be made here. */
 export function kindsOf(cluster: Cluster): Make[] {

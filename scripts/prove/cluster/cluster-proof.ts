@@ -11,7 +11,7 @@ import { Failure } from '../../run/terminal/failure.mjs';
 import { type Report, SILENT } from '../../run/terminal/report.ts';
 import { createRandom } from '../random.ts';
 import { type Clients, type Kind, startClients } from './clients.ts';
-import { type Fault, kindsOf, type Limits } from './cluster-faults.ts';
+import { type Fault, kindsOf, type Limits, rollingRestart } from './cluster-faults.ts';
 
 /** Milliseconds that a fault lasts, from the seed. The longer ones: longer than PostgreSQL needs for another primary. */
 const LONG = [28_000, 33_000] as const;
@@ -25,6 +25,8 @@ export interface Strike {
   /** Milliseconds. */
   longest: Record<Kind, number>;
   slowest: number;
+  /** Answers other than a success. */
+  failed: number;
   whole: number;
 }
 
@@ -64,6 +66,7 @@ export async function proveCluster(cluster: Cluster, plan: Plan): Promise<Cluste
       const away = random.between(shortest, longest);
       strikes.push(await strike(cluster, clients, plan, { fault, away, isPrimary: node === leader }));
     }
+    strikes.push(await strike(cluster, clients, plan, { fault: rollingRestart(cluster, plan.port), away: 0, isPrimary: false }));
   } finally {
     await clients.stop();
   }
@@ -91,11 +94,12 @@ async function strike(
       Object.entries(clients.accounts).map(([name, account]) => [name, account.longestWithout(began, ended)]),
     ) as Record<Kind, number>;
     const slowest = Math.round(Math.max(...answers.map(({ took }) => took)));
+    const failed = answers.filter(({ status }) => status < 200 || status >= 300).length;
     const whole = ended - healed;
     detail(
-      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, whole in ${whole} ms`,
+      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, ${failed} of ${answers.length} failed, whole in ${whole} ms`,
     );
-    return { what, limits: fault.limits, longest, slowest, whole };
+    return { what, limits: fault.limits, longest, slowest, failed, whole };
   });
 }
 

@@ -13,4 +13,13 @@ cd "$next/$1"
 
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }
 [[ -e app/generated/client.ts ]] || prisma generate
-prisma migrate deploy
+
+# Again when the connection breaks, as it does when another PostgreSQL becomes the primary: what was applied stays applied.
+attempts=5
+until output=$(prisma migrate deploy 2>&1); do
+  printf '%s\n' "$output"
+  ((attempts -= 1)) || fail "the database does not stay: the migrations of $1 are not applied. Run 'vagrant provision'"
+  [[ $output == *onnection\ terminated* || $output == *P1001* || $output == *P1017* ]] || fail "the migrations of $1 are not applied"
+  say 'the connection broke; again'
+done
+printf '%s\n' "$output"
