@@ -69,7 +69,7 @@ export function loadConfig(environment: Environment) {
       connections: share(env.MOVIES_DB_CONNECTIONS, env.INVENTORY_INSTANCES),
       connectTimeout: env.MOVIES_DB_CONNECT_TIMEOUT,
       queryTimeout: env.MOVIES_DB_QUERY_TIMEOUT,
-      /** Milliseconds that a film to be written waits for a database that is away. */
+      /** Milliseconds that a query waits for a database that has just gone; 0: none. */
       handoverTimeout: env.MOVIES_DB_HANDOVER_TIMEOUT,
     },
   };

@@ -2,6 +2,7 @@ import { createLog } from '@crud-master/plumbing/log';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { createTestDatabase } from '../../scripts/prove/tests/services.ts';
+import { Relay } from '../../scripts/run/servers/relay.ts';
 import { createApp } from '../app/app.ts';
 import { loadConfig } from '../app/config.ts';
 import { openDatabase } from '../app/database.ts';
@@ -45,6 +46,26 @@ export async function startCatalogue(variables: Record<string, string> = {}) {
       await http.destroy();
       await database.close();
       await sql.end();
+    },
+  };
+}
+
+/** As above, with a relay between the app and PostgreSQL, so that the database can be taken away from this app alone. */
+export async function startRelayedCatalogue(variables: Record<string, string>) {
+  const relay = await Relay.listen(() => inject('services').postgres.port);
+  const catalogue = await startCatalogue({
+    MOVIES_DB_HOST: '127.0.0.1',
+    MOVIES_DB_PORT: String(relay.port),
+    MOVIES_DB_CONNECT_TIMEOUT: '300',
+    ...variables,
+  });
+  return {
+    relay,
+    catalogue,
+    async stop() {
+      relay.heal();
+      await catalogue.stop();
+      await relay.close();
     },
   };
 }

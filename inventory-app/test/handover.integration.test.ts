@@ -1,54 +1,38 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { Relay } from '../../scripts/run/servers/relay.ts';
-import { type Catalogue, startCatalogue } from './catalogue.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startRelayedCatalogue } from './catalogue.ts';
 
-/** Milliseconds that a film to be written waits for a database that takes it. */
-const PATIENCE = 1000;
-
-/** Between the app and PostgreSQL. */
-let relay: Relay;
-let catalogue: Catalogue;
+let stack: Awaited<ReturnType<typeof startRelayedCatalogue>>;
 beforeAll(async () => {
-  relay = await Relay.listen(() => inject('services').postgres.port);
-  catalogue = await startCatalogue({
-    MOVIES_DB_HOST: '127.0.0.1',
-    MOVIES_DB_PORT: String(relay.port),
-    MOVIES_DB_CONNECT_TIMEOUT: '300',
-    MOVIES_DB_HANDOVER_TIMEOUT: String(PATIENCE),
-  });
+  stack = await startRelayedCatalogue({ MOVIES_DB_HANDOVER_TIMEOUT: '1000' });
 });
-afterAll(async () => {
-  relay.heal();
-  await catalogue.stop();
-  await relay.close();
-});
+afterAll(() => stack.stop());
 beforeEach(async () => {
-  await expect.poll(async () => (await catalogue.request('/api/movies')).status).toBe(200);
-  await catalogue.sql.query('TRUNCATE movies');
+  await expect.poll(async () => (await stack.catalogue.request('/api/movies')).status).toBe(200);
+  await stack.catalogue.sql.query('TRUNCATE movies');
 });
-afterEach(() => relay.heal());
+afterEach(() => stack.relay.heal());
 
-const titles = async () => (await catalogue.sql.query('SELECT title FROM movies')).rows.map(({ title }) => title);
+const titles = async () => (await stack.catalogue.sql.query('SELECT title FROM movies')).rows.map(({ title }) => title);
 
 test('what is to be written waits for a database that is away for a moment, and is written once', async () => {
-  relay.begin('cut');
-  const answers = [1, 2, 3].map((n) => catalogue.send('POST', '/api/movies', { title: `film ${n}` }));
+  stack.relay.begin('cut');
+  const answers = [1, 2, 3].map((n) => stack.catalogue.send('POST', '/api/movies', { title: `film ${n}` }));
   let attempts = 0;
-  await expect.poll(() => (attempts += relay.attempts())).toBeGreaterThan(9); // all have tried again
-  relay.heal();
+  await expect.poll(() => (attempts += stack.relay.attempts())).toBeGreaterThan(9); // all have tried again
+  stack.relay.heal();
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([201, 201, 201]);
   expect((await titles()).sort()).toEqual(['film 1', 'film 2', 'film 3']);
 });
 
 test('while it is away for longer, whoever writes learns of it at once, and nothing piles up', async () => {
-  relay.begin('cut');
-  expect((await catalogue.send('POST', '/api/movies', { title: 'waits' })).status).toBe(503);
-  expect(relay.attempts()).toBeGreaterThan(9);
-  expect((await catalogue.send('POST', '/api/movies', { title: 'does not' })).status).toBe(503);
-  expect(relay.attempts()).toBeLessThan(5); // it, and whether films can be read
+  stack.relay.begin('cut');
+  expect((await stack.catalogue.send('POST', '/api/movies', { title: 'waits' })).status).toBe(503);
+  expect(stack.relay.attempts()).toBeGreaterThan(9);
+  expect((await stack.catalogue.send('POST', '/api/movies', { title: 'does not' })).status).toBe(503);
+  expect(stack.relay.attempts()).toBeLessThan(5); // it, and whether films can be read
 
-  relay.heal();
-  expect((await catalogue.send('POST', '/api/movies', { title: 'is back' })).status).toBe(201);
+  stack.relay.heal();
+  expect((await stack.catalogue.send('POST', '/api/movies', { title: 'is back' })).status).toBe(201);
   expect(await titles()).toEqual(['is back']);
 });
 
@@ -58,11 +42,12 @@ test.each([
   ['DELETE', '/api/movies/1', 204, []],
   ['DELETE', '/api/movies', 204, []],
 ])('a %s of %s that a server stopped before its commit is done again', async (method, path, status, left) => {
-  const { sql } = catalogue;
+  const { sql } = stack.catalogue;
   await sql.query('TRUNCATE movies');
   if (method !== 'POST') await sql.query("INSERT INTO movies (id, title) VALUES (1, 'old')");
   await sql.query('BEGIN; LOCK movies IN SHARE ROW EXCLUSIVE MODE');
-  const answer = method === 'DELETE' ? catalogue.request(path, { method }) : catalogue.send(method, path, { title: 'new' });
+  const answer =
+    method === 'DELETE' ? stack.catalogue.request(path, { method }) : stack.catalogue.send(method, path, { title: 'new' });
   const ended = async () =>
     (await sql.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'movies'::regclass"))
       .rowCount;

@@ -49,14 +49,14 @@ async function handOver(cluster: Cluster, node: Node, environment: Environment):
   const others = cluster.nodes.filter((other) => other !== node);
   const observer = (await followerOf(others)) ?? others[0]!;
   const patroni = appPids(node.folder, 'patroni');
+  const isLed = async () => (await leaderOf({ ...cluster, nodes: others })) !== undefined;
   await stopPrimary(cluster, node, environment);
   signal(patroni, 'SIGTERM');
-  await waitFor(LIMIT, async () => isLeaderless(observer), 25);
+  await waitFor(LIMIT, async () => (await isLeaderless(observer)) || (await isLed()), 25);
   // It has given its lease back, and ends when its PostgreSQL is collected, by whoever does that here. Meanwhile its API takes
   // connections and no questions, and the one that is to lead asks it first.
   signal(patroni, 'SIGKILL');
   await lookAgain(others);
-  const isLed = async () => (await leaderOf({ ...cluster, nodes: others })) !== undefined;
   if (!(await waitFor(LIMIT, isLed, 25))) {
     throw new Failure(
       `No other PostgreSQL took the place of that of ${node.name}: npm run cluster -- status says what is missing, and npm run cluster -- start brings this node back.`,

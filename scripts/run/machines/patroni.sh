@@ -92,7 +92,7 @@ ${clients}  parameters:
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml
-# Stopping it hands the primary over; not its own end, after which PostgreSQL goes on and systemd starts it again: without MAINPID.
+# Who stops Patroni hands the primary over. Where Patroni ends by itself there is no MAINPID, PostgreSQL goes on, and systemd starts it again.
 install --directory /usr/local/lib/crud-master
 write_file /usr/local/lib/crud-master/hand-over.sh 755 <"$source/scripts/run/cluster/hand-over.sh" || true
 write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
