@@ -1,12 +1,11 @@
 import type { Logger } from '@crud-master/plumbing/log';
 import { problem } from '@crud-master/plumbing/problem';
 import type { Middleware } from 'koa';
-import { DirectQueryError } from './query-errors.ts';
+import { DirectQueryError, sqlState } from './query-errors.ts';
 
 /** What Prisma adds to the errors that pass through it, those of its own and those of node-postgres. */
 interface PrismaError extends Error {
   clientVersion?: string;
-  meta?: { driverAdapterError?: { cause?: { originalCode?: string } } };
 }
 
 /** Answers 503 where the database is away, frozen, overloaded or not ready yet. */
@@ -29,8 +28,7 @@ export function databaseProblems(log: Logger): Middleware {
 
 function isUnavailable(error: PrismaError | DirectQueryError): boolean {
   // SQLSTATE classes for bad data, broken constraints, wrong SQL: our mistakes, which waiting does not mend.
-  const isOurs = (sqlState = '') => /^(22|23|42)/.test(sqlState);
-  if (error instanceof DirectQueryError) return !isOurs(error.cause.code);
-  if (!error.clientVersion || error.name === 'PrismaClientValidationError') return false;
-  return !isOurs(error.meta?.driverAdapterError?.cause?.originalCode);
+  const isOurs = /^(22|23|42)/.test(sqlState(error) ?? '');
+  if (error instanceof DirectQueryError) return !isOurs;
+  return error.clientVersion !== undefined && error.name !== 'PrismaClientValidationError' && !isOurs;
 }

@@ -20,7 +20,7 @@ export function openDatabase(config: Config['database']) {
   const pools = new Set([pool, readers]);
   const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  const doing = <T>(work: () => Promise<T>) => (config.handoverTimeout > 0 ? again(work, config.handoverTimeout) : work());
+  const retried = <T>(work: () => Promise<T>) => (config.handoverTimeout > 0 ? again(work, config.handoverTimeout) : work());
   let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
     place: { host: config.host, port: config.port, name: config.name },
@@ -47,12 +47,12 @@ export function openDatabase(config: Config['database']) {
     },
     /** The film as it is then, or nothing where there is none. */
     update: async (id: number, data: Prisma.MovieUpdateManyMutationInput): Promise<Movie | undefined> =>
-      (await doing(() => client.movie.updateManyAndReturn({ where: { id }, data })))[0],
+      (await retried(() => client.movie.updateManyAndReturn({ where: { id }, data })))[0],
     /** Whether there was one. */
-    delete: async (id: number): Promise<boolean> => (await doing(() => client.movie.deleteMany({ where: { id } }))).count > 0,
-    deleteAll: async (): Promise<number> => doing(() => client.$executeRaw`TRUNCATE movies`), // at once for any number of rows; ids go on
+    delete: async (id: number): Promise<boolean> => (await retried(() => client.movie.deleteMany({ where: { id } }))).count > 0,
+    deleteAll: async (): Promise<number> => retried(() => client.$executeRaw`TRUNCATE movies`), // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
-      doing(() => query<Row>(statement.writes ? pool : readers, statement, values)),
+      retried(() => query<Row>(statement.writes ? pool : readers, statement, values)),
     async close() {
       await client.$disconnect();
       if (readers !== pool) await readers.end();

@@ -7,10 +7,13 @@ const PAUSE = 25;
 
 type Connected = Parameters<Parameters<pg.Pool['connect']>[0]>;
 
+/** What pg-pool says to whom no connection became free: all may be busy, or wait for a primary that has no standby yet. */
+const ALL_BUSY = 'timeout exceeded when trying to connect';
+
 /**
  * A pool whose queries wait for a server that is away for a moment, as a primary is while another one takes its place. Nothing was sent
- * before there is a connection, so nothing can happen twice. It waits for the first `patience` milliseconds that the server is away:
- * when that has lasted longer, every query learns of it at once, and none piles up.
+ * before there is a connection, so nothing can happen twice. It waits for the first `patience` milliseconds that the server is away,
+ * and no query longer: when that has lasted longer, every query learns of it at once, and none piles up.
  */
 export class PatientPool extends pg.Pool {
   readonly #patience: number;
@@ -33,14 +36,16 @@ export class PatientPool extends pg.Pool {
   }
 
   async #connect(): Promise<pg.PoolClient> {
+    const began = performance.now();
     for (;;) {
       try {
         const client = await super.connect();
         this.#awaySince = undefined;
         return client;
       } catch (error) {
-        this.#awaySince ??= performance.now();
-        if (performance.now() - this.#awaySince >= this.#patience || this.ending) throw error;
+        if ((error as Error).message !== ALL_BUSY) this.#awaySince ??= performance.now();
+        const since = Math.min(began, this.#awaySince ?? began);
+        if (performance.now() - since >= this.#patience || this.ending) throw error;
         await delay(PAUSE);
       }
     }

@@ -25,8 +25,9 @@ export interface Strike {
   /** Milliseconds. */
   longest: Record<Kind, number>;
   slowest: number;
-  /** Answers other than a success. */
+  /** Answers other than a success, and how many there may be. */
   failed: number;
+  mayFail: number;
   whole: number;
 }
 
@@ -99,7 +100,7 @@ async function strike(
     detail(
       `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, ${failed} of ${answers.length} failed, whole in ${whole} ms`,
     );
-    return { what, limits: fault.limits, longest, slowest, failed, whole };
+    return { what, limits: fault.limits, longest, slowest, failed, mayFail: fault.mayFail ?? Infinity, whole };
   });
 }
 

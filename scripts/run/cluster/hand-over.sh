@@ -8,16 +8,19 @@ data=$1
 
 said=$(
   PGCONNECT_TIMEOUT=5 psql --no-psqlrc --quiet --no-align --tuples-only 2>/dev/null <<SQL
-SELECT pg_is_in_recovery() AS follows \gset
+SELECT pg_is_in_recovery() AS follows, pg_backend_pid() AS own \gset
 \if :follows
 \quit
 \endif
+SET statement_timeout = '20s';
 CHECKPOINT; -- while it still serves: the one at its end is short then
+SET deadlock_timeout = '50ms'; -- after which an autovacuum makes room
 SET lock_timeout = '1s';
 BEGIN;
 LOCK TABLE movies IN SHARE ROW EXCLUSIVE MODE;
-\! kill -INT "\$(head -n 1 '$data/postmaster.pid')" && echo stops
-SELECT pg_sleep(60); -- keeps the lock until this session ends with the server
+-- This session is held still meanwhile: it keeps the lock until those who wait for it have been told.
+\set said \`kill -STOP :own; kill -INT "\$(head -n 1 '$data/postmaster.pid')" && echo stops; sleep 0.05; kill -CONT :own\`
+\echo :said
 SQL
 )
 [ "$said" = stops ] || exit 0

@@ -4,9 +4,9 @@ import { stringify } from 'yaml';
 import { checkout } from '../checkout.mjs';
 import type { Unprivileged } from '../servers/postgres/binaries.ts';
 import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
-import { peerUrl } from './etcd.ts';
+import { etcdApi, peerUrl } from './etcd.ts';
 import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
-import type { Tools } from './tools.ts';
+import { isSince, type Tools } from './tools.ts';
 
 /** A program that PM2 keeps running on a node. */
 export interface Program {
@@ -91,20 +91,10 @@ function etcdArguments(cluster: Cluster, node: Node, tools: Tools): string[] {
 }
 
 /**
- * Before 3.0.3 Patroni writes the leader's key by etcd's API 3 without a look at who has it: a primary that was frozen takes it from
- * its successor when it goes on, and what was committed meanwhile is lost (seen; https://github.com/patroni/patroni/pull/2689).
- * By API 2 it asks.
- */
-const etcdApi = (tools: Tools): 'etcd' | 'etcd3' => (isSince('3.0.3', tools) ? 'etcd3' : 'etcd');
-
-/**
  * From 4.0 on every node has the others' slots. Before it a new primary makes them some loops after it leads, and until then no standby
- * follows: films wait a second or two longer (seen). It drops the slot of a node that is away after 20 s anyway.
+ * follows: films wait a second or two longer (seen). Such a version drops the slot of a node that is away after 20 s anyway.
  */
 const keepsSlots = (tools: Tools): boolean => isSince('4.0.0', tools);
-
-const isSince = (version: string, { patroniVersion }: Tools): boolean =>
-  patroniVersion.localeCompare(version, 'en', { numeric: true }) >= 0;
 
 /** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
 function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, folder }: Node, tools: Tools): object {
@@ -158,7 +148,7 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
         shared_buffers: '32MB',
         jit: 'off',
         password_encryption: 'scram-sha-256',
-        // A standby asks a new primary before its slot is there, and again after this: 5 s without writes with the default.
+        // A standby asks a new primary before that leads, and again after this: 5 s without writes with the default.
         wal_retrieve_retry_interval: '200ms',
         // One that is cut off is not waited for longer. With the defaults, a minute, commits would be.
         wal_sender_timeout: '3s',
@@ -263,7 +253,7 @@ ${servers}
 /**
  * To the primary, wherever it is, and to whom films are read from: the primary and the standby that it waits for, which has applied a
  * film before that is answered as written (`synchronous_commit`). A session with one that is neither any longer is ended at once
- * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down).
+ * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down). A reader whom one refuses goes to the other (`redispatch`).
  */
 function databaseProxy({ nodes }: Cluster, { address }: Node): string {
   const servers = nodes

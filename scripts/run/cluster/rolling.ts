@@ -6,12 +6,13 @@ import { waitFor } from '../servers/process.ts';
 import type { Environment } from '../stack/environment.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { type Report, SILENT } from '../terminal/report.ts';
-import { type Cluster, type Node, PORTS } from './layout.ts';
+import { giveLeaseBack } from './etcd.ts';
+import type { Cluster, Node } from './layout.ts';
 import { signal } from './processes.ts';
-import { startCluster } from './start.ts';
-import { followerOf, isLeaderless, leaderOf, lookAgain } from './state.ts';
+import { startCluster, superuserAt } from './start.ts';
+import { leaderOf, lookAgain, nodeThatIs } from './state.ts';
 import { ORDER, stopPrograms } from './stop.ts';
-import { findTools } from './tools.ts';
+import { findTools, type Tools } from './tools.ts';
 import { isWhole } from './whole.ts';
 
 const run = promisify(execFile);
@@ -41,23 +42,19 @@ export async function restartNodes(cluster: Cluster, environment: Environment, p
 }
 
 /**
- * A Patroni that is told to stop gives its lease back, and a standby takes it. Films wait a second less than for a switchover, in which
- * the third PostgreSQL looks for the new primary after two seconds only (process_unhealthy_cluster of Patroni's ha.py). PM2 starts it
- * again, and the former primary follows.
+ * Stops PostgreSQL, then Patroni, gives its lease back, and has the others look. Not by a switchover, in which the third PostgreSQL looks
+ * for the new primary after two seconds only (process_unhealthy_cluster of Patroni's ha.py); nor by Patroni's own end, which asks its
+ * PostgreSQL once more, for up to a second. PM2 starts it again, and the former primary follows.
  */
 async function handOver(cluster: Cluster, node: Node, environment: Environment): Promise<void> {
   const others = cluster.nodes.filter((other) => other !== node);
-  const observer = (await followerOf(others)) ?? others[0]!;
+  const tools = await findTools(() => {});
   const patroni = appPids(node.folder, 'patroni');
-  const isLed = async () => (await leaderOf({ ...cluster, nodes: others })) !== undefined;
-  await stopPrimary(cluster, node, environment);
-  signal(patroni, 'SIGTERM');
-  await waitFor(LIMIT, async () => (await isLeaderless(observer)) || (await isLed()), 25);
-  // It has given its lease back, and ends when its PostgreSQL is collected, by whoever does that here. Meanwhile its API takes
-  // connections and no questions, and the one that is to lead asks it first.
+  await stopPrimary(tools, cluster, node, environment);
   signal(patroni, 'SIGKILL');
+  await giveLeaseBack(tools, node, others[0]!);
   await lookAgain(others);
-  if (!(await waitFor(LIMIT, isLed, 25))) {
+  if (!(await waitFor(LIMIT, () => nodeThatIs('primary', others), 25))) {
     throw new Failure(
       `No other PostgreSQL took the place of that of ${node.name}: npm run cluster -- status says what is missing, and npm run cluster -- start brings this node back.`,
     );
@@ -65,16 +62,17 @@ async function handOver(cluster: Cluster, node: Node, environment: Environment):
   await lookAgain(others);
 }
 
-async function stopPrimary({ secrets }: Cluster, { folder, address }: Node, { MOVIES_DB_NAME }: Environment): Promise<void> {
-  const tools = await findTools(() => {});
-  await run(join(import.meta.dirname, 'hand-over.sh'), [join(folder, 'postgres', 'data')], {
+async function stopPrimary(tools: Tools, cluster: Cluster, node: Node, { MOVIES_DB_NAME }: Environment): Promise<void> {
+  const { host, port, superuser, password } = superuserAt(cluster, node);
+  await run(join(import.meta.dirname, 'hand-over.sh'), [join(node.folder, 'postgres', 'data')], {
+    timeout: LIMIT,
     env: {
       PATH: `${tools.postgres}:${process.env.PATH}`,
       LD_LIBRARY_PATH: tools.environment.LD_LIBRARY_PATH,
-      PGHOST: address,
-      PGPORT: String(PORTS.postgres),
-      PGUSER: 'postgres',
-      PGPASSWORD: secrets.superuser,
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: superuser,
+      PGPASSWORD: password,
       PGDATABASE: MOVIES_DB_NAME,
     },
   });

@@ -66,29 +66,17 @@ export function redundancy(states: NodeState[]): { sentences: string[]; isWhole:
 }
 
 /** The node whose PostgreSQL takes writes. */
-export async function leaderOf(cluster: Cluster): Promise<Node | undefined> {
-  const found = await Promise.all(cluster.nodes.map((node) => (hasNetwork(node) ? postgresAt(node.address) : undefined)));
-  return cluster.nodes[found.findIndex((one) => one?.role === 'primary')];
+export const leaderOf = ({ nodes }: Cluster): Promise<Node | undefined> => nodeThatIs('primary', nodes);
+
+/** The first one of them whose PostgreSQL has that role. */
+export async function nodeThatIs(role: Role, nodes: Node[]): Promise<Node | undefined> {
+  const found = await Promise.all(nodes.map((node) => (hasNetwork(node) ? postgresAt(node.address) : undefined)));
+  return nodes[found.findIndex((one) => one?.role === role)];
 }
 
-/** One of them that no commit waits for: it takes no part in who is to lead. */
-export async function followerOf(nodes: Node[]): Promise<Node | undefined> {
-  const found = await Promise.all(nodes.map(({ address }) => postgresAt(address)));
-  return nodes[found.findIndex((one) => one?.role === 'standby')];
-}
-
-/** Whether nobody leads, as that node finds when it looks now. */
-export async function isLeaderless(node: Node): Promise<boolean> {
-  await lookAgain([node]);
-  return askPatroni(node.address, '/patroni').then(
-    (answer) => JSON.parse(answer).cluster_unlocked === true,
-    () => false,
-  );
-}
-
-/** Lets each Patroni look at once who leads, not within a second: as when its settings are changed, here into what they are. */
+/** Lets each Patroni look who leads, before its second is over: as after a change of its settings. This one removes what is not there. */
 export async function lookAgain(nodes: Node[]): Promise<void> {
-  const body = JSON.stringify({ loop_wait: 1 });
+  const body = JSON.stringify({ nothing: null });
   await Promise.allSettled(nodes.map(({ address }) => askPatroni(address, '/config', { method: 'PATCH', body })));
 }
 

@@ -70,3 +70,7 @@ function unpacked(): Tools | undefined {
     },
   };
 }
+
+/** Whether its Patroni is that version or a later one. */
+export const isSince = (version: string, { patroniVersion }: Tools): boolean =>
+  patroniVersion.localeCompare(version, 'en', { numeric: true }) >= 0;

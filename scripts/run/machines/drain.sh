@@ -41,7 +41,7 @@ for what in "$@"; do
       ;;
     primary)
       # Patroni gives its lease back when it stops, and PostgreSQL has ended before it (scripts/run/cluster/hand-over.sh). Not a
-      # switchover: films wait a second longer for that (scripts/run/cluster/rolling.ts).
+      # switchover: films wait longer for that (scripts/run/cluster/rolling.ts).
       if is "$node" primary; then
         say 'another PostgreSQL is to lead'
         systemctl stop patroni

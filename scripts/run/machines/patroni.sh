@@ -92,8 +92,8 @@ ${clients}  parameters:
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml
-# Who stops Patroni hands the primary over. Where Patroni ends by itself there is no MAINPID, PostgreSQL goes on, and systemd starts it again.
-install --directory /usr/local/lib/crud-master
+# Who stops Patroni hands the primary over, unless it is paused, when it leaves PostgreSQL alone. Where Patroni ends by itself there is
+# no MAINPID, PostgreSQL goes on, and systemd starts it again.
 write_file /usr/local/lib/crud-master/hand-over.sh 755 <"$source/scripts/run/cluster/hand-over.sh" || true
 write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
@@ -101,7 +101,7 @@ After=etcd.service
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
-ExecStop=-/bin/sh -c 'kill -0 \$MAINPID && PGPORT=$port PGDATABASE=$movies exec /usr/local/lib/crud-master/hand-over.sh /var/lib/postgresql/crud-master/$version'
+ExecStop=-/bin/sh -c 'kill -0 \$MAINPID && ! curl --silent --max-time 5 $api/patroni | grep --quiet pause.:.true && PGPORT=$port PGDATABASE=$movies exec /usr/local/lib/crud-master/hand-over.sh /var/lib/postgresql/crud-master/$version'
 Restart=always
 RestartSec=1
 TimeoutStopSec=2min
