@@ -10,6 +10,7 @@ import { appPids } from '../../run/servers/pm2/apps.ts';
 import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import { SILENT as SILENT_REPORT } from '../../run/terminal/report.ts';
 import type { Random } from '../random.ts';
+import { fillDisk, hasDisk, renewDisk, slowDisk } from './disks.ts';
 
 /** What a client may miss, at most, in milliseconds without a success. */
 export interface Limits {
@@ -31,7 +32,11 @@ export interface Fault {
   /** How many requests may be answered by anything but a success; any number without it. */
   mayFail?: number;
   hit(): Promise<unknown> | unknown;
+  /** What a start of the cluster does not make good. */
+  undo?(): Promise<unknown> | unknown;
 }
+
+type Undo = () => Promise<unknown> | unknown;
 
 type Make = (cluster: Cluster, node: Node, others: Node[], random: Random) => Fault;
 
@@ -58,12 +63,35 @@ const CABLES: Make[] = [
   ofNode('lose all that is sent by', SILENT, (cluster, node) => cut(cluster, node, undefined, true)),
 ];
 
+/** Of the nodes with a disk of their own only. */
+const DISKS: Make[] = [
+  // RabbitMQ takes no more orders on any node while one has no room: docs/cluster.md#a-nodes-disk-is-full
+  withUndo('fill the disk of', { ...SILENT, order: Infinity }, fillDisk),
+  withUndo('slow down the disk of', SILENT, slowDisk),
+];
+
+function withUndo(verb: string, limits: Limits, start: (node: Node) => Promise<Undo> | Undo): Make {
+  return (_, node) => {
+    let undo: Undo | undefined;
+    return {
+      what: `${verb} ${node.name}`,
+      isLong: true,
+      limits,
+      hit: async () => {
+        undo = await start(node);
+      },
+      undo: () => undo?.(),
+    };
+  };
+}
+
 const NODES: Make[] = [
   ofNode('kill', KILLED, (_, node) => killNode(node)),
   ofNode('freeze', SILENT, (_, node) => freezeNode(node)),
   ofNode('make anew', KILLED, async (_, node) => {
     await killNode(node);
-    rmSync(node.folder, { recursive: true, force: true });
+    if (hasDisk(node)) await renewDisk(node);
+    else rmSync(node.folder, { recursive: true, force: true });
   }),
 ];
 
@@ -128,5 +156,6 @@ export const rollingRestart = (cluster: Cluster, port: number): Fault => ({
 /** Every kind of fault that can be made here. */
 export function kindsOf(cluster: Cluster): Make[] {
   const programs = PROGRAMS.flatMap((program) => [ofProgram(program, 'SIGKILL'), ofProgram(program, 'SIGSTOP')]);
-  return [...NODES, ...(cluster.isolated ? CABLES : []), ...MOVES, ...programs];
+  const disks = cluster.nodes.every(hasDisk) ? DISKS : [];
+  return [...NODES, ...(cluster.isolated ? CABLES : []), ...disks, ...MOVES, ...programs];
 }

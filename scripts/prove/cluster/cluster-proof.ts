@@ -83,22 +83,31 @@ async function strike(
   const began = Date.now();
   const what = `${fault.what}${isPrimary ? ', the primary' : ''}`;
   return await report.step(what, async (detail) => {
-    await fault.hit();
-    await sleep(away, undefined, { signal });
+    try {
+      await fault.hit();
+      await sleep(away, undefined, { signal });
+    } finally {
+      await fault.undo?.();
+    }
     const healed = Date.now();
     await startCluster(cluster, clusterEnvironment(cluster.home), port, SILENT);
     if (!(await waitFor(WHOLE, () => isWhole(cluster))))
       throw new Failure(`The cluster is not whole ${WHOLE / 1000} seconds after ${what}: npm run cluster -- status`);
     const ended = Date.now();
-    const answers = Object.values(clients.accounts).flatMap((account) => account.between(began, ended));
+    const answers = Object.entries(clients.accounts).flatMap(([kind, account]) =>
+      account.between(began, ended).map((answer) => ({ ...answer, kind })),
+    );
     const longest = Object.fromEntries(
       Object.entries(clients.accounts).map(([name, account]) => [name, account.longestWithout(began, ended)]),
     ) as Record<Kind, number>;
     const slowest = Math.round(Math.max(...answers.map(({ took }) => took)));
-    const failed = answers.filter(({ status }) => status < 200 || status >= 300).length;
+    const failures = answers.filter(({ status }) => status < 200 || status >= 300);
+    const failed = failures.length;
+    const kinds = Object.entries(Object.groupBy(failures, ({ kind, status }) => `${kind} ${status || 'broken off'}`));
+    const which = kinds.map(([what, these]) => `, ${these?.length} ${what}`).join('');
     const whole = ended - healed;
     detail(
-      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, ${failed} of ${answers.length} failed, whole in ${whole} ms`,
+      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, ${failed} of ${answers.length} failed${which}, whole in ${whole} ms`,
     );
     return { what, limits: fault.limits, longest, slowest, failed, mayFail: fault.mayFail ?? Infinity, whole };
   });

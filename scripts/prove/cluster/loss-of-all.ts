@@ -7,6 +7,7 @@ import { clusterStack } from '../../operate/operated-stack.ts';
 import { clusterOf } from '../../run/cluster/layout.ts';
 import { stopCluster } from '../../run/cluster/stop.ts';
 import { type Report, SILENT } from '../../run/terminal/report.ts';
+import { takeDisks } from './disks.ts';
 
 /**
  * Deletes every node of a cluster after a backup, and restores it into nodes made anew. Gives the files that are not the same in a
@@ -19,6 +20,7 @@ export async function loseAll(home: string, port: number, report: Report): Promi
   return report.step('Backup, all nodes deleted, restore', async (detail) => {
     await writeBackup(clusterStack(clusterOf(home)), before, SILENT);
     await stopCluster(clusterOf(home), SILENT);
+    await takeDisks(clusterOf(home).nodes);
     rmSync(home, { recursive: true });
     const anew = clusterStack(clusterOf(home));
     const manifest = await readBackup(before);

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterEnvironment } from '../../run/cluster/environment.ts';
 import { clusterOf } from '../../run/cluster/layout.ts';
@@ -7,6 +7,7 @@ import { stopCluster } from '../../run/cluster/stop.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { type ClusterProof, proveCluster } from './cluster-proof.ts';
+import { giveDisks, takeDisks } from './disks.ts';
 import { loseAll } from './loss-of-all.ts';
 
 /** Milliseconds that an answer may take. */
@@ -24,6 +25,8 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
   );
   let wrong: string[] | undefined;
   try {
+    if (!(await giveDisks(cluster)))
+      report.note('No disk is filled or slowed down: that takes root, loop devices and mkfs.ext4, and a new cluster');
     await startCluster(cluster, clusterEnvironment(home), port, report);
     const proof = await proveCluster(cluster, { seed, faults, port, report, signal: interruption.signal });
     wrong = faultsOf(proof);
@@ -36,8 +39,10 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
     return wrong.length === 0 ? 0 : 1;
   } finally {
     await stopCluster(clusterOf(home), report);
-    if (wrong?.length === 0 && existsSync(home)) rmSync(home, { recursive: true, force: true });
-    else console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
+    if (wrong?.length === 0) {
+      await takeDisks(cluster.nodes);
+      rmSync(home, { recursive: true, force: true });
+    } else console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
   }
 }
 

@@ -188,10 +188,7 @@ function rejoinArguments({ nodes }: Cluster, node: Node, rabbitmq: RabbitmqInsta
   const folder = join(node.folder, 'rabbitmq');
   const [log, pidFile] = [join(folder, 'logs', 'rabbitmq.log'), join(folder, 'data', `${brokerName(node)}.pid`)];
   const control = [join(rabbitmq.scripts, 'rabbitmqctl'), '--quiet', '--longnames', '--node', brokerName(node)];
-  return [
-    ...[rank!, others!, log, pidFile, node.address, String(PORTS.rabbitmq)],
-    ...['--', ...control, 'eval', 'rabbit_node_monitor:partitions().'],
-  ];
+  return [rank!, others!, log, pidFile, node.address, String(PORTS.rabbitmq), brokerName(node), '--', ...control];
 }
 
 /** Of Erlang: where a broker asks for another one's port. On addresses of one loopback there can be one only. */

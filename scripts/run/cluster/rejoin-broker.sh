@@ -1,26 +1,28 @@
 #!/usr/bin/env bash
-# Restarts this node's broker when it was cut off from the others, or stood still, and is back: else it stays outside.
+# Restarts this node's broker when it was cut off from the others, or stood still, and is back: else it stays outside. And when it has
+# ended its copies of queues because its disk was full, and there is room again.
 #
-#   rejoin-broker.sh RANK OTHERS LOG PID_FILE ADDRESS PORT -- COMMAND...
+#   rejoin-broker.sh RANK OTHERS LOG PID_FILE ADDRESS PORT NODE -- RABBITMQCTL...
 #
-# RANK      of this node, from 0: two nodes with the same findings act one after the other
-# OTHERS    how many other nodes there are
-# LOG       of the broker, which says when it sees a partition of the network, with all others or with some
-# PID_FILE  of the broker, which somebody starts again when it ends
-# ADDRESS   of the broker, with its PORT
-# COMMAND   prints the list of the nodes from which the broker is parted, [] for none
+# RANK         of this node, from 0: two nodes with the same findings act one after the other
+# OTHERS       how many other nodes there are
+# LOG          of the broker, which says when it sees a partition of the network, with all others or with some, and when its disk is full
+# PID_FILE     of the broker, which somebody starts again when it ends
+# ADDRESS      of the broker, with its PORT, and its name as a NODE of Erlang
+# RABBITMQCTL  how that program is called for this broker
 #
 # RabbitMQ's own ways, seen with 3.10: `pause_minority` stops all three when one cable between two is cut, and leaves a node that was
 # frozen outside for good (rabbitmq-server#17319); `autoheal` restarts nodes of the majority, two at a time, or waits for a minute.
 # A quorum queue needs none of them: it works where the majority is.
 set -euo pipefail
 
-rank=$1 others=$2 log=$3 pid_file=$4 address=$5 port=$6
-shift 7
+rank=$1 others=$2 log=$3 pid_file=$4 address=$5 port=$6 node=$7
+shift 8
 
 settle=${SETTLE:-5}        # seconds from a partition's end until the broker is asked
 other_way=${OTHER_WAY:-20} # seconds for another node, which may have been the one that was away, to act
 deaf=${DEAF:-90}           # seconds that a broker may take to come up
+room=${ROOM:-200}          # megabytes, without which a broker takes no orders
 
 restart() {
   local pid
@@ -34,22 +36,51 @@ restart() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
+has_room() { (($(df --output=avail --block-size=1M "$log" | tail -n 1) >= room)); }
+
+# The queues of which this broker has a copy that does not work (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues).
+ended_copies() {
+  local vhosts vhost
+  vhosts=$("$@" list_vhosts name) || return
+  for vhost in $vhosts; do
+    "$@" list_queues --vhost "$vhost" name members online |
+      awk -F '\t' -v node="$node" 'index($2, node) && !index($3, node) { print $1 }' || return
+  done
+}
+
 size() { stat --format %s "$log" 2>/dev/null || echo 0; }
 
-seen=$(size) check_at=-1 waited=false deaf_since=-1
+seen=$(size) check_at=-1 waited=false full=false damage='' deaf_since=-1
 echo "reads $log"
 while sleep "${LOOK:-2}"; do
   end=$(size)
   if ((end < seen)); then seen=0; fi # another file
   # No pipe: grep leaves at the first line that it finds, and `pipefail` would take tail's end for "not found".
-  if ((end > seen)) && grep --quiet inconsistent_database < <(tail -c "+$((seen + 1))" "$log"); then
-    check_at=$((SECONDS + settle)) waited=false
+  if ((end > seen)); then
+    if grep --quiet inconsistent_database < <(tail -c "+$((seen + 1))" "$log"); then
+      check_at=$((SECONDS + settle)) waited=false
+    fi
+    # Parts of it have ended or gone wrong, and stay so: the log of its queues, the log of its definitions.
+    if grep --quiet enospc < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS damage='its disk was full'; fi
+    # It may have had no room to say more than that.
+    if grep --quiet 'disk resource limit alarm' < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS; fi
   fi
   seen=$end
 
+  if $full; then
+    if ! has_room; then
+      full_until=$SECONDS
+    elif ((SECONDS >= full_until + settle)) && ended=$(ended_copies "$@" 2>/dev/null); then
+      [[ -z $ended ]] || damage="its copies have ended of: ${ended//$'\n'/, }"
+      [[ -z $damage ]] || restart "$damage"
+      full=false damage=''
+    fi
+  fi
+
   if ((check_at >= 0 && SECONDS >= check_at)); then
     check_at=-1
-    parted=$("$@" 2>/dev/null) || check_at=$((SECONDS + settle)) # it is asked again: nothing else would bring it back
+    # One that gives no answer is asked again: nothing else would bring it back.
+    parted=$("$@" eval 'rabbit_node_monitor:partitions().' 2>/dev/null) || check_at=$((SECONDS + settle))
     count=$(tr --delete --complement @ <<<"$parted" | wc --bytes)
     if ((count >= others)); then
       restart "it is parted from all others: $parted"

@@ -76,7 +76,11 @@ export async function startServers(cluster: Cluster, environment: Environment, p
   });
   const broker = report.step('RabbitMQ', async (detail) => {
     await requireUp('RabbitMQ is not up on every node', cluster, () => areTogether(cluster, nodes[0]!, rabbitmq));
-    await prepareBrokers(cluster, environment, rabbitmq);
+    // One whose disk was full takes none until it has started anew: rejoin-broker.sh
+    await requireUp('RabbitMQ does not take its users and queues', cluster, async () => {
+      await prepareBrokers(cluster, environment, rabbitmq);
+      return true;
+    });
     detail('three nodes');
   });
   await Promise.all([primary, broker]);

@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
+import { haveMajorities } from '../cluster/brokers.ts';
 import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
@@ -32,6 +33,7 @@ import { stopCluster } from '../cluster/stop.ts';
 import { holderOfPort } from '../servers/listeners.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
 import { isFree } from '../servers/ports.ts';
+import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
 import { type Environment, savedEnvironment } from '../stack/environment.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { endWith, runCommand } from '../terminal/command.ts';
@@ -157,8 +159,13 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
+  const areQueuesWhole = !isWhole || (await haveMajorities(cluster, await findRabbitmq()));
+  if (!areQueuesWhole)
+    sentences.push(
+      'One more broker down may stop orders: a broker has no copy of a queue that works. npm run rabbitmqctl -- --cluster list_queues name members online says which.',
+    );
   const cuts = await cutsOf(cluster);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);
-  return isWhole ? 0 : 1;
+  return isWhole && areQueuesWhole ? 0 : 1;
 }

@@ -111,7 +111,7 @@ Description=Restarts a broker that stays outside its cluster
 After=rabbitmq-server.service
 
 [Service]
-ExecStart=/usr/local/lib/crud-master/rejoin-broker.sh $((${node#node-} - 1)) 2 /var/log/rabbitmq/rabbitmq.log $home/mnesia/$self.pid $address $port -- /usr/sbin/rabbitmqctl --quiet eval 'rabbit_node_monitor:partitions().'
+ExecStart=/usr/local/lib/crud-master/rejoin-broker.sh $((${node#node-} - 1)) 2 /var/log/rabbitmq/rabbitmq.log $home/mnesia/$self.pid $address $port $self -- /usr/sbin/rabbitmqctl --quiet
 Restart=always
 
 [Install]

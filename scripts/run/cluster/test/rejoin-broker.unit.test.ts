@@ -37,8 +37,10 @@ async function watch(answer: string, limits: Record<string, string> = {}): Promi
   says(answer);
   const address = port.address() as { port: number } | null;
   const asked = `echo >>${join(folder, 'asked')}; grep . ${join(folder, 'says')}`; // fails without an answer
-  const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1)];
-  script = spawn(SCRIPT, [...words, '--', 'sh', '-c', asked], {
+  const copies = `cat ${join(folder, 'copies')}; echo >>${join(folder, 'listed')}`;
+  const control = `case $1 in eval) ${asked} ;; list_vhosts) echo v ;; list_queues) ${copies} ;; esac`;
+  const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1), 'rabbit@a'];
+  script = spawn(SCRIPT, [...words, '--', 'sh', '-c', control, 'rabbitmqctl'], {
     env: { ...process.env, LOOK: '0.1', SETTLE: '0', OTHER_WAY: '1', DEAF: '600', ...limits },
   });
   await once(script.stdout!, 'data'); // it has looked how long the log is
@@ -107,6 +109,51 @@ test('a broker that does not say whether it is parted is asked again', async () 
   expect(ended()).toBe(false);
   says(FROM_BOTH);
   await expect.poll(ended, patience).toBe(true);
+});
+
+/** As RabbitMQ's log has it, and as `list_queues name members online` prints it. */
+const FULL = '  exception exit: {{badmatch,{error,enospc}},\n';
+const ALARM = "[warning] <0.1.0> disk resource limit alarm cleared on node 'rabbit@a'\n";
+const ALL = '[rabbit@a, rabbit@b, rabbit@c]';
+const copiesAre = (text: string) => writeFileSync(join(folder, 'copies'), text);
+
+test.each([
+  ['whose log met a full disk', FULL, `first\t${ALL}\t${ALL}\n`, 'its disk was full'],
+  [
+    'whose copy of a queue has ended',
+    ALARM,
+    `first\t${ALL}\t${ALL}\nsecond\t${ALL}\t[rabbit@b, rabbit@c]\n`,
+    'its copies have ended of: second',
+  ],
+])('one %s starts anew when there is room again', async (_, line, copies, reason) => {
+  copiesAre(copies);
+  await watch(NO_ANSWER);
+  let said = '';
+  script.stdout!.on('data', (chunk) => {
+    said += chunk;
+  });
+  appendFileSync(join(folder, 'log'), line);
+  await expect.poll(ended, patience).toBe(true);
+  expect(said).toContain(`starts anew: ${reason}\n`);
+});
+
+test('while there is no room it goes on', async () => {
+  copiesAre(`first\t${ALL}\t[rabbit@b, rabbit@c]\n`);
+  await watch(FROM_BOTH, { ROOM: '1000000000' });
+  appendFileSync(join(folder, 'log'), FULL);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true); // for that reason only
+  expect(existsSync(join(folder, 'listed'))).toBe(false);
+});
+
+test('after an alarm one with all of its copies goes on, and so does one that has never had one of a queue', async () => {
+  copiesAre(`first\t${ALL}\t${ALL}\nsecond\t[rabbit@b, rabbit@c]\t[rabbit@b, rabbit@c]\n`);
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), ALARM);
+  await expect.poll(() => existsSync(join(folder, 'listed')), patience).toBe(true);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true); // for that reason only
+  expect(timesAsked()).toBe(1);
 });
 
 test('one that takes no connection for too long starts anew; what its log said before is not asked about', async () => {
