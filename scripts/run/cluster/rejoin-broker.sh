@@ -70,8 +70,10 @@ while sleep "${LOOK:-2}"; do
   if $full; then
     if ! has_room; then
       full_until=$SECONDS
-    elif ((SECONDS >= full_until + settle)) && ended=$(ended_copies "$@" 2>/dev/null); then
-      [[ -z $ended ]] || damage="its copies have ended of: ${ended//$'\n'/, }"
+    elif ((SECONDS >= full_until + settle)); then
+      if [[ -z $damage ]] && ended=$(ended_copies "$@" 2>/dev/null) && [[ -n $ended ]]; then
+        damage="its copies have ended of: ${ended//$'\n'/, }"
+      fi
       [[ -z $damage ]] || restart "$damage"
       full=false damage=''
     fi
