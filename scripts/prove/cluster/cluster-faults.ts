@@ -10,7 +10,7 @@ import { appPids } from '../../run/servers/pm2/apps.ts';
 import { findRabbitmq } from '../../run/servers/rabbitmq/installation.ts';
 import { SILENT as SILENT_REPORT } from '../../run/terminal/report.ts';
 import type { Random } from '../random.ts';
-import { fillDisk, hasDisk, renewDisk, slowDisk } from './disks.ts';
+import { emptyDisk, fillDisk, hasDisk, renewDisk, slowDisk } from './disks.ts';
 
 /** What a client may miss, at most, in milliseconds without a success. */
 export interface Limits {
@@ -35,8 +35,6 @@ export interface Fault {
   /** What a start of the cluster does not make good. */
   undo?(): Promise<unknown> | unknown;
 }
-
-type Undo = () => Promise<unknown> | unknown;
 
 type Make = (cluster: Cluster, node: Node, others: Node[], random: Random) => Fault;
 
@@ -65,25 +63,27 @@ const CABLES: Make[] = [
 
 /** Of the nodes with a disk of their own only. */
 const DISKS: Make[] = [
-  // RabbitMQ takes no more orders on any node while one has no room: docs/cluster.md#a-nodes-disk-is-full
-  withUndo('fill the disk of', { ...SILENT, order: Infinity }, fillDisk),
-  withUndo('slow down the disk of', SILENT, slowDisk),
-];
-
-function withUndo(verb: string, limits: Limits, start: (node: Node) => Promise<Undo> | Undo): Make {
-  return (_, node) => {
-    let undo: Undo | undefined;
+  (_, node) => ({
+    what: `fill the disk of ${node.name}`,
+    isLong: true,
+    // RabbitMQ takes no more orders on any node until there is room: docs/cluster.md#a-nodes-disk-is-full
+    limits: { ...SILENT, order: 50_000 },
+    hit: () => fillDisk(node),
+    undo: () => emptyDisk(node),
+  }),
+  (_, node) => {
+    let undo: Fault['undo'];
     return {
-      what: `${verb} ${node.name}`,
+      what: `slow down the disk of ${node.name}`,
       isLong: true,
-      limits,
+      limits: SILENT,
       hit: async () => {
-        undo = await start(node);
+        undo = await slowDisk(node);
       },
       undo: () => undo?.(),
     };
-  };
-}
+  },
+];
 
 const NODES: Make[] = [
   ofNode('kill', KILLED, (_, node) => killNode(node)),

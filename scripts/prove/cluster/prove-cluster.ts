@@ -7,7 +7,7 @@ import { stopCluster } from '../../run/cluster/stop.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { type ClusterProof, proveCluster } from './cluster-proof.ts';
-import { giveDisks, takeDisks } from './disks.ts';
+import { copyDisks, giveDisks, takeDisks } from './disks.ts';
 import { loseAll } from './loss-of-all.ts';
 
 /** Milliseconds that an answer may take. */
@@ -21,7 +21,7 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
   console.log(
-    `Proof with seed ${seed}: ${faults} faults of nodes, cables and processes, and a restart of everything; then a backup is restored after all nodes were deleted.`,
+    `Proof with seed ${seed}: ${faults} faults of nodes, cables, disks and processes, and a restart of everything; then a backup is restored after all nodes were deleted.`,
   );
   let wrong: string[] | undefined;
   try {
@@ -29,8 +29,8 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
       report.note('No disk is filled or slowed down: that takes root, loop devices and mkfs.ext4, and a new cluster');
     await startCluster(cluster, clusterEnvironment(home), port, report);
     const proof = await proveCluster(cluster, { seed, faults, port, report, signal: interruption.signal });
-    wrong = faultsOf(proof);
     const changed = await loseAll(home, port, report);
+    wrong = faultsOf(proof);
     if (changed.length > 0) wrong.push(`A restored backup is not what it was: ${changed.join(', ')}`);
     console.log(
       `\n${proof.confirmed} orders were answered 200: ${proof.lost.length} lost, ${proof.doubled.length} stored twice.`,
@@ -42,7 +42,10 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
     if (wrong?.length === 0) {
       await takeDisks(cluster.nodes);
       rmSync(home, { recursive: true, force: true });
-    } else console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
+    } else {
+      await copyDisks(cluster.nodes);
+      console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
+    }
   }
 }
 

@@ -4,30 +4,35 @@
  *     npm run prove -- [--seed WORD] [--orders 10000] [--faults 200]
  *     npm run prove -- --cluster [--seed WORD] [--faults 4]
  *
- * `--cluster`: on three nodes of their own (docs/cluster.md), of which one after the other is killed or frozen, a minute each; then all are
+ * `--cluster`: on three nodes of their own (docs/cluster.md), on which one fault after the other strikes, half a minute each; then all are
  * deleted, and a backup restored.
  * The seed decides the orders, and which faults strike, in which order and how long. It is printed; the moment at which
  * two processes meet is the machine's.
  */
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkout } from '../../run/checkout.mjs';
+import { clusterOf } from '../../run/cluster/layout.ts';
 import { withLock } from '../../run/servers/lock.mjs';
 import { runCommand } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { createProgress } from '../../run/terminal/progress.ts';
+import { takeDisks } from '../cluster/disks.ts';
 import { proveOnCluster } from '../cluster/prove-cluster.ts';
 import { prove } from './proof.ts';
 import { report } from './report.ts';
 import { startStack } from './stack.ts';
 
 const home = join(checkout, '.local', 'prove');
+const clusterHome = join(home, 'cluster');
 const LOGS = join('.local', 'prove', 'pm2', 'logs');
 
 async function main({ seed, orders, faults, cluster }: ReturnType<typeof readArguments>): Promise<number> {
-  if (cluster) return proveOnCluster(join(home, 'cluster'), seed, faults);
+  if (cluster) return proveOnCluster(clusterHome, seed, faults);
+  // Its disks, where it was killed: nothing that is mounted can be deleted.
+  if (existsSync(clusterHome)) await takeDisks(clusterOf(clusterHome).nodes);
   const started = performance.now();
   const interruption = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interruption.abort());
@@ -80,7 +85,8 @@ await runCommand(async () => {
     return await withLock(`${home}.lock`, () => main(asked), wait);
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
-    console.error('Interrupted. Nothing of it runs any more, and its files are gone.');
+    const left = existsSync(home) ? `what it wrote is in ${home}` : 'its files are gone';
+    console.error(`Interrupted. Nothing of it runs any more, and ${left}.`);
     return 130;
   }
 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Restarts this node's broker when it was cut off from the others, or stood still, and is back: else it stays outside. And when it has
-# ended its copies of queues because its disk was full, and there is room again.
+# ended its copies of queues because its disk was full, and there is room again: nobody misses such a broker, so it does not wait for its turn.
 #
 #   rejoin-broker.sh RANK OTHERS LOG PID_FILE ADDRESS PORT NODE -- RABBITMQCTL...
 #
@@ -36,21 +36,21 @@ restart() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-has_room() { (($(df --output=avail --block-size=1M "$log" | tail -n 1) >= room)); }
+has_room() { (($(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1) >= room)); }
 
 # The queues of which this broker has a copy that does not work (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues).
 ended_copies() {
   local vhosts vhost
-  vhosts=$("$@" list_vhosts name) || return
+  vhosts=$("$@" list_vhosts --no-table-headers name) || return
   for vhost in $vhosts; do
-    "$@" list_queues --vhost "$vhost" name members online |
+    "$@" list_queues --no-table-headers --vhost "$vhost" name members online |
       awk -F '\t' -v node="$node" 'index($2, node) && !index($3, node) { print $1 }' || return
   done
 }
 
 size() { stat --format %s "$log" 2>/dev/null || echo 0; }
 
-seen=$(size) check_at=-1 waited=false full=false damage='' deaf_since=-1
+seen=$(size) check_at=-1 waited=false full=false failed=false lacked=false deaf_since=-1
 echo "reads $log"
 while sleep "${LOOK:-2}"; do
   end=$(size)
@@ -60,28 +60,32 @@ while sleep "${LOOK:-2}"; do
     if grep --quiet inconsistent_database < <(tail -c "+$((seen + 1))" "$log"); then
       check_at=$((SECONDS + settle)) waited=false
     fi
-    # Parts of it have ended or gone wrong, and stay so: the log of its queues, the log of its definitions.
-    if grep --quiet enospc < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS damage='its disk was full'; fi
-    # It may have had no room to say more than that.
-    if grep --quiet 'disk resource limit alarm' < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS; fi
+    if grep --quiet 'enospc\|disk resource limit alarm' < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS; fi
+    # What has ended or gone wrong stays so: the log of its queues, the log of its definitions. Another broker's error may be told, too.
+    if grep --quiet enospc < <(tail -c "+$((seen + 1))" "$log"); then failed=true; fi
   fi
   seen=$end
 
   if $full; then
     if ! has_room; then
-      full_until=$SECONDS
+      full_until=$SECONDS lacked=true
     elif ((SECONDS >= full_until + settle)); then
-      if [[ -z $damage ]] && ended=$(ended_copies "$@" 2>/dev/null) && [[ -n $ended ]]; then
-        damage="its copies have ended of: ${ended//$'\n'/, }"
+      if $failed && $lacked; then
+        restart 'its disk was full'
+        full=false
+      elif ended=$(ended_copies "$@" 2>/dev/null); then
+        [[ -z $ended ]] || restart "its disk was full, and its copies have ended of: ${ended//$'\n'/, }"
+        full=false
+      else
+        full_until=$SECONDS # it is asked again, too
       fi
-      [[ -z $damage ]] || restart "$damage"
-      full=false damage=''
+      if ! $full; then failed=false lacked=false seen=$(size); fi
     fi
   fi
 
   if ((check_at >= 0 && SECONDS >= check_at)); then
     check_at=-1
-    # One that gives no answer is asked again: nothing else would bring it back.
+    # Without an answer it is asked again: nothing else would bring it back.
     parted=$("$@" eval 'rabbit_node_monitor:partitions().' 2>/dev/null) || check_at=$((SECONDS + settle))
     count=$(tr --delete --complement @ <<<"$parted" | wc --bytes)
     if ((count >= others)); then

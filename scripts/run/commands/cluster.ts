@@ -162,7 +162,7 @@ async function showStatus(cluster: Cluster): Promise<number> {
   const areQueuesWhole = !isWhole || (await haveMajorities(cluster, await findRabbitmq()));
   if (!areQueuesWhole)
     sentences.push(
-      'One more broker down may stop orders: a broker has no copy of a queue that works. npm run rabbitmqctl -- --cluster list_queues name members online says which.',
+      'One more broker down may stop orders: one may have no copy of a queue that works. npm run rabbitmqctl -- --cluster list_queues name members online says which.',
     );
   const cuts = await cutsOf(cluster);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);

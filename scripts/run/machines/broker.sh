@@ -28,6 +28,7 @@ listeners.tcp.loopback = 127.0.0.1:$port
 listeners.tcp.private  = $address:$port
 distribution.listener.interface = $address
 cluster_partition_handling = ignore
+disk_free_limit.absolute = 200MB
 log.file = rabbitmq.log
 log.file.level = warning
 CONF
@@ -101,13 +102,13 @@ fi
 bash "$(dirname "$0")/definitions.sh"
 touch "$joined"
 
-# A broker that was cut off, or stood still, joins again when it starts anew.
+# A broker that was cut off, or stood still, joins again when it starts anew; one whose disk was full has its copies of queues again.
 install --directory /usr/local/lib/crud-master
 restart=false
 write_file /usr/local/lib/crud-master/rejoin-broker.sh 755 <"$source/scripts/run/cluster/rejoin-broker.sh" && restart=true
 write_file /etc/systemd/system/rejoin-broker.service 644 <<UNIT && restart=true
 [Unit]
-Description=Restarts a broker that stays outside its cluster
+Description=Restarts a broker that stays outside its cluster, or whose disk was full
 After=rabbitmq-server.service
 
 [Service]

@@ -17,12 +17,16 @@ let folder: string;
 let broker: ChildProcess;
 let script: ChildProcess;
 let port: Server;
+/** By the script. */
+let said: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rejoin-'));
   broker = spawn('sleep', ['600']); // what stands for it
   writeFileSync(join(folder, 'pid'), String(broker.pid));
   writeFileSync(join(folder, 'log'), PARTED);
+  writeFileSync(join(folder, 'df'), `#!/bin/sh\nexec cat ${join(folder, 'room')}\n`, { mode: 0o755 });
+  roomIs(1000);
   port = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => port.listen(0, '127.0.0.1', resolve));
 });
@@ -37,11 +41,23 @@ async function watch(answer: string, limits: Record<string, string> = {}): Promi
   says(answer);
   const address = port.address() as { port: number } | null;
   const asked = `echo >>${join(folder, 'asked')}; grep . ${join(folder, 'says')}`; // fails without an answer
-  const copies = `cat ${join(folder, 'copies')}; echo >>${join(folder, 'listed')}`;
+  const copies = `echo >>${join(folder, 'listed')}; cat ${join(folder, 'copies')}`;
   const control = `case $1 in eval) ${asked} ;; list_vhosts) echo v ;; list_queues) ${copies} ;; esac`;
   const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1), 'rabbit@a'];
   script = spawn(SCRIPT, [...words, '--', 'sh', '-c', control, 'rabbitmqctl'], {
-    env: { ...process.env, LOOK: '0.1', SETTLE: '0', OTHER_WAY: '1', DEAF: '600', ...limits },
+    env: {
+      ...process.env,
+      PATH: `${folder}:${process.env.PATH}`,
+      LOOK: '0.1',
+      SETTLE: '0',
+      OTHER_WAY: '1',
+      DEAF: '600',
+      ...limits,
+    },
+  });
+  said = '';
+  script.stdout!.on('data', (chunk) => {
+    said += chunk;
   });
   await once(script.stdout!, 'data'); // it has looked how long the log is
 }
@@ -52,7 +68,13 @@ function says(answer: string): void {
   renameSync(join(folder, 'next'), join(folder, 'says')); // whoever asks meanwhile has one of the two whole
 }
 
-const timesAsked = () => (existsSync(join(folder, 'asked')) ? readFileSync(join(folder, 'asked'), 'utf8').length : 0);
+/** What `df` says of its disk, in megabytes. */
+const roomIs = (megabytes: number) => writeFileSync(join(folder, 'room'), `Avail\n${megabytes}\n`);
+const copiesAre = (text: string) => writeFileSync(join(folder, 'copies'), text);
+
+const lines = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').length : 0);
+const timesAsked = () => lines('asked');
+const timesListed = () => lines('listed');
 const ended = () => broker.signalCode !== null;
 const patience = { timeout: 12_000 };
 
@@ -115,45 +137,59 @@ test('a broker that does not say whether it is parted is asked again', async () 
 const FULL = '  exception exit: {{badmatch,{error,enospc}},\n';
 const ALARM = "[warning] <0.1.0> disk resource limit alarm cleared on node 'rabbit@a'\n";
 const ALL = '[rabbit@a, rabbit@b, rabbit@c]';
-const copiesAre = (text: string) => writeFileSync(join(folder, 'copies'), text);
+const WHOLE = `first\t${ALL}\t${ALL}\n`;
+const ENDED = `${WHOLE}second\t${ALL}\t[rabbit@b, rabbit@c]\n`;
 
-test.each([
-  ['whose log met a full disk', FULL, `first\t${ALL}\t${ALL}\n`, 'its disk was full'],
-  [
-    'whose copy of a queue has ended',
-    ALARM,
-    `first\t${ALL}\t${ALL}\nsecond\t${ALL}\t[rabbit@b, rabbit@c]\n`,
-    'its copies have ended of: second',
-  ],
-])('one %s starts anew when there is room again', async (_, line, copies, reason) => {
-  copiesAre(copies);
-  await watch(NO_ANSWER);
-  let said = '';
-  script.stdout!.on('data', (chunk) => {
-    said += chunk;
-  });
-  appendFileSync(join(folder, 'log'), line);
+test('one whose copy of a queue has ended when its disk was full starts anew', async () => {
+  copiesAre(ENDED);
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), ALARM);
   await expect.poll(ended, patience).toBe(true);
-  expect(said).toContain(`starts anew: ${reason}\n`);
+  expect(said).toContain('starts anew: its disk was full, and its copies have ended of: second\n');
+});
+
+test('one that does not say which copies it has is asked again', async () => {
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), ALARM);
+  await expect.poll(timesListed, patience).toBeGreaterThan(1);
+  copiesAre(ENDED);
+  await expect.poll(ended, patience).toBe(true);
+});
+
+test('one whose disk was full when its log met that starts anew when there is room, without a question', async () => {
+  copiesAre(WHOLE);
+  roomIs(0);
+  await watch(FROM_BOTH, { SETTLE: '1' });
+  appendFileSync(join(folder, 'log'), FULL);
+  await new Promise((resolve) => setTimeout(resolve, 500)); // it has looked some times
+  roomIs(1000);
+  await expect.poll(ended, patience).toBe(true);
+  expect(said).toContain('starts anew: its disk was full\n');
+  expect(timesListed()).toBe(0);
 });
 
 test('while there is no room it goes on', async () => {
-  copiesAre(`first\t${ALL}\t[rabbit@b, rabbit@c]\n`);
-  await watch(FROM_BOTH, { ROOM: '1000000000' });
-  appendFileSync(join(folder, 'log'), FULL);
-  appendFileSync(join(folder, 'log'), PARTED);
-  await expect.poll(ended, patience).toBe(true); // for that reason only
-  expect(existsSync(join(folder, 'listed'))).toBe(false);
+  copiesAre(ENDED);
+  roomIs(0);
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), FULL + PARTED);
+  await expect.poll(ended, patience).toBe(true);
+  expect(said).toContain('starts anew: it is parted');
+  expect(timesListed()).toBe(0);
 });
 
-test('after an alarm one with all of its copies goes on, and so does one that has never had one of a queue', async () => {
-  copiesAre(`first\t${ALL}\t${ALL}\nsecond\t[rabbit@b, rabbit@c]\t[rabbit@b, rabbit@c]\n`);
+test.each([
+  ['after an alarm one with all of its copies goes on', ALARM, WHOLE],
+  ['one that has never had a copy of a queue goes on', ALARM, 'second\t[rabbit@b, rabbit@c]\t[rabbit@b, rabbit@c]\n'],
+  ['one with room, and all of its copies, goes on: it was the disk of another one', FULL, WHOLE],
+])('%s', async (_, line, copies) => {
+  copiesAre(copies);
   await watch(FROM_BOTH);
-  appendFileSync(join(folder, 'log'), ALARM);
-  await expect.poll(() => existsSync(join(folder, 'listed')), patience).toBe(true);
+  appendFileSync(join(folder, 'log'), line);
+  await expect.poll(timesListed, patience).toBe(1);
   appendFileSync(join(folder, 'log'), PARTED);
-  await expect.poll(ended, patience).toBe(true); // for that reason only
-  expect(timesAsked()).toBe(1);
+  await expect.poll(ended, patience).toBe(true);
+  expect(said).not.toContain('disk');
 });
 
 test('one that takes no connection for too long starts anew; what its log said before is not asked about', async () => {
