@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
 load_settings
-(($#)) || set -- address gateway primary
+(($#)) || set -- gateway address primary # HAProxy starts anew for the address: nothing here needs it by then
 
 # is NODE ROLE: whether its Patroni says so (https://patroni.readthedocs.io/en/latest/rest_api.html). Each is asked itself: one that was
 # killed is in etcd for another 20 s.

@@ -42,6 +42,7 @@ $(<"$source/scripts/run/cluster/haproxy-answers.cfg")
 frontend clients
   bind :$(setting CLIENTS_PORT)
   http-request disable-l7-retry unless METH_GET
+  http-after-response set-header Connection close if { dst -f virt@leaving }
   use_backend live if { path_beg /api/billing }
   use_backend live if { nbsrv(ready) lt 1 }
   default_backend ready

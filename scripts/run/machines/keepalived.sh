@@ -13,11 +13,12 @@ peers=''
 while IFS= read -r one; do peers+="    $(address_of "$one")"$'\n'; done < <(others)
 
 install_packages keepalived
-# At a shutdown units end in the opposite order: keepalived, then the gateway, which needs inventory until then, then all of PM2.
+# At a shutdown units end in the opposite order: the gateway, which needs inventory until then; keepalived, whose HAProxy sends nothing
+# here any longer; then all of PM2, and HAProxy.
 write_file /etc/systemd/system/drain-gateway.service 644 <<'UNIT' && {
 [Unit]
 Description=Lets the gateway finish before what it needs ends
-After=pm2-root.service
+After=pm2-root.service keepalived.service
 
 [Service]
 Type=oneshot
@@ -33,9 +34,18 @@ UNIT
   systemctl daemon-reload
 }
 systemctl --quiet enable --now drain-gateway
-write_file /etc/systemd/system/keepalived.service.d/crud-master.conf 644 <<'UNIT' && systemctl daemon-reload
+# Clients leave before their address does. Where keepalived ends by itself there is no MAINPID, and nobody to wait for. The rules of the
+# firewall stay until its next start, or a boot: who comes then finds another node.
+rules=leaving
+write_file /usr/local/lib/crud-master/leave-address.sh 755 <"$source/scripts/run/cluster/leave-address.sh" || true
+write_file /etc/systemd/system/keepalived.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
-After=haproxy.service drain-gateway.service
+After=nftables.service haproxy.service pm2-root.service
+
+[Service]
+ExecStartPre=/usr/sbin/nft 'add table inet $rules; delete table inet $rules'
+ExecStop=-/bin/sh -c 'kill -0 \$MAINPID && exec /usr/local/lib/crud-master/leave-address.sh $(setting CLUSTER_IP) $(setting CLIENTS_PORT) $rules'
+TimeoutStopSec=30s
 UNIT
 
 changed=false
@@ -44,7 +54,8 @@ write_file /usr/local/lib/crud-master/haproxy-answers 755 <<CHECK && changed=tru
 #!/bin/sh
 exec curl --silent --output /dev/null --max-time 2 http://127.0.0.1:$(setting CLIENTS_PORT)/livez
 CHECK
-# Version 3 may say more often than once a second that it is there: three times without a word, and another one has the address.
+# Version 3 may say more often than once a second that it is there: three times without a word, and another one has the address. The
+# higher a priority, the sooner it is taken when it is given away: priorities far apart, or two take it in the same millisecond.
 write_file /etc/keepalived/keepalived.conf 644 <<CONF && changed=true
 global_defs {
   router_id $node
@@ -65,7 +76,7 @@ vrrp_instance clients {
   state BACKUP
   nopreempt
   virtual_router_id 52
-  priority $((104 - ${node#node-}))
+  priority $((304 - 50 * ${node#node-}))
   advert_int 0.4
   unicast_src_ip $address
   unicast_peer {
