@@ -17,11 +17,14 @@ const ALL_BUSY = 'timeout exceeded when trying to connect';
  */
 export class PatientPool extends pg.Pool {
   readonly #patience: number;
+  /** What ended a connection. When it comes with the answer before it, nobody else listens: the next query does not have the client yet. */
+  readonly #lost = new WeakMap<pg.PoolClient, Error>();
   #awaySince: number | undefined;
 
   constructor(options: pg.PoolConfig, patience: number) {
     super(options);
     this.#patience = patience;
+    this.on('connect', (client) => client.on('error', (error) => this.#lost.set(client, error)));
   }
 
   override connect(): Promise<pg.PoolClient>;
@@ -40,8 +43,13 @@ export class PatientPool extends pg.Pool {
     for (;;) {
       try {
         const client = await super.connect();
-        this.#awaySince = undefined;
-        return client;
+        const lost = this.#lost.get(client);
+        if (!lost) {
+          this.#awaySince = undefined;
+          return client;
+        }
+        client.release(lost);
+        throw lost;
       } catch (error) {
         if ((error as Error).message !== ALL_BUSY) this.#awaySince ??= performance.now();
         const since = Math.min(began, this.#awaySince ?? began);

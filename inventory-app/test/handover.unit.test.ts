@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { PatientPool } from '../app/handover.ts';
+
+/** A message of PostgreSQL's (https://www.postgresql.org/docs/current/protocol-message-formats.html). */
+function message(type: string, body: string): Buffer {
+  const head = Buffer.from(`${type}\0\0\0\0`);
+  head.writeInt32BE(4 + body.length, 1);
+  return Buffer.concat([head, Buffer.from(body)]);
+}
+const LET_IN = message('R', '\0\0\0\0');
+const READY = message('Z', 'I');
+const DONE = message('C', 'SELECT 0\0');
+const STOPS = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+
+test('a server that stops in the very moment in which it is ready ends no process, and the query goes to the next one', async () => {
+  let connections = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    const stops = ++connections === 1;
+    socket.once('data', () => {
+      if (stops) socket.end(Buffer.concat([LET_IN, READY, STOPS]));
+      else socket.write(Buffer.concat([LET_IN, READY]));
+      socket.on('data', (data) => {
+        if (!stops && data.toString('latin1', 0, 1) === 'Q') socket.write(Buffer.concat([DONE, READY]));
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const options: pg.PoolConfig = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, user: 'u', max: 1 };
+  const pool = new PatientPool(options, 1000);
+  pool.on('error', () => {});
+  await expect(pool.query('SELECT')).resolves.toMatchObject({ rowCount: 0 });
+  expect(connections).toBe(2);
+  await pool.end();
+  server.close();
+});
