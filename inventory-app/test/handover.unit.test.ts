@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { PatientPool } from '../app/handover.ts';
 

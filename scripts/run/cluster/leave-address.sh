@@ -17,10 +17,10 @@ connections() {
 
 # wait_until SECONDS COMMAND...
 wait_until() {
-  looks=$(($1 * 20))
+  looks=$(($1 * 10))
   shift
   until "$@" || [ $looks -le 0 ]; do
-    sleep 0.05
+    sleep 0.1
     looks=$((looks - 1))
   done
 }
