@@ -20,7 +20,8 @@ export function openDatabase(config: Config['database']) {
   const pools = new Set([pool, readers]);
   const adapter = new PrismaPg(pool, { statementNameGenerator: statementNames(), disposeExternalPool: true });
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
-  const retried = <T>(work: () => Promise<T>) => (config.handoverTimeout > 0 ? again(work, config.handoverTimeout) : work());
+  const retried = <T>(work: () => Promise<T>, onlyReads?: boolean) =>
+    config.handoverTimeout > 0 ? again(work, config.handoverTimeout, onlyReads) : work();
   let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
     place: { host: config.host, port: config.port, name: config.name },
@@ -52,7 +53,7 @@ export function openDatabase(config: Config['database']) {
     delete: async (id: number): Promise<boolean> => (await retried(() => client.movie.deleteMany({ where: { id } }))).count > 0,
     deleteAll: async (): Promise<number> => retried(() => client.$executeRaw`TRUNCATE movies`), // at once for any number of rows; ids go on
     query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
-      retried(() => query<Row>(statement.writes ? pool : readers, statement, values)),
+      retried(() => query<Row>(statement.writes ? pool : readers, statement, values), !statement.writes),
     async close() {
       await client.$disconnect();
       if (readers !== pool) await readers.end();

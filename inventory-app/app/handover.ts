@@ -66,14 +66,21 @@ export class PatientPool extends pg.Pool {
  */
 const UNDONE = ['57P01', '25006']; // admin_shutdown, read_only_sql_transaction
 
-/** Does it, and again for `patience` milliseconds while nothing has come of it because the database moves. */
-export async function again<T>(work: () => Promise<T>, patience: number): Promise<T> {
+/** What pg says of a statement whose connection ended, by itself or by a reset. */
+const CUT_OFF = /^Connection terminated unexpectedly$|\bECONNRESET\b/;
+
+/**
+ * Does it, and again for `patience` milliseconds while nothing has come of it because the database moves. What `onlyReads` is done again,
+ * too, when its connection has ended in the middle, as HAProxy ends those to a standby that stops.
+ */
+export async function again<T>(work: () => Promise<T>, patience: number, onlyReads = false): Promise<T> {
   const until = performance.now() + patience;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!UNDONE.includes(sqlState(error) ?? '') || performance.now() >= until) throw error;
+      const undone = UNDONE.includes(sqlState(error) ?? '') || (onlyReads && CUT_OFF.test((error as Error).message));
+      if (!undone || performance.now() >= until) throw error;
       await delay(PAUSE);
     }
   }

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { PatientPool } from '../app/handover.ts';
+import { again, PatientPool } from '../app/handover.ts';
+import { DirectQueryError } from '../app/query-errors.ts';
 
 /** A message of PostgreSQL's (https://www.postgresql.org/docs/current/protocol-message-formats.html). */
 function message(type: string, body: string): Buffer {
@@ -37,3 +38,18 @@ test('a server that stops in the very moment in which it is ready ends no proces
   await pool.end();
   server.close();
 });
+
+test.each(['Connection terminated unexpectedly', 'read ECONNRESET'])(
+  '%s: what only reads is done again, and nothing else',
+  async (words) => {
+    const cutOffOnce = () => {
+      let attempts = 0;
+      return async () => {
+        if (++attempts === 1) throw new DirectQueryError(new Error(words));
+        return attempts;
+      };
+    };
+    await expect(again(cutOffOnce(), 1000, true)).resolves.toBe(2);
+    await expect(again(cutOffOnce(), 1000)).rejects.toThrow(words);
+  },
+);
