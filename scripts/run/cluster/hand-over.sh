@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stops a PostgreSQL that leads. Called before its Patroni is stopped, which then gives its lease back at once: by itself it looks once
-# a second whether PostgreSQL has ended (STOP_POLLING_INTERVAL in its postgresql/__init__.py). One that does not lead is left alone.
+# Stops a PostgreSQL that leads, and says `stopped`. One that does not lead is left alone. Whoever calls it ends Patroni then, and gives
+# its lease back: by itself Patroni asks this PostgreSQL once more, for up to a second (STOP_POLLING_INTERVAL in its postgresql/__init__.py).
 # Whoever is writing a film finishes; whoever comes then waits for the lock, and is told that nothing was written (57P01).
 #
 #   hand-over.sh DATA    its folder. How it is reached is in the environment (https://www.postgresql.org/docs/current/libpq-envars.html)
@@ -29,3 +29,4 @@ while [ -e "$data/postmaster.pid" ] && [ $looks -lt 1500 ]; do
   sleep 0.02
   looks=$((looks + 1))
 done
+echo stopped
