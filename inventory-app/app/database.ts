@@ -32,7 +32,8 @@ export function openDatabase(config: Config['database']) {
     },
     /** Why films cannot be read, or nothing. */
     check(): Promise<string | undefined> {
-      checking ??= check(readers).finally(() => {
+      // That one of them stops says nothing of the others: what leads clients here would break off those that wait meanwhile.
+      checking ??= check(() => retried(() => query(readers, READINESS, []), true)).finally(() => {
         checking = undefined;
       });
       return checking;
@@ -102,9 +103,9 @@ async function query<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: St
   }
 }
 
-async function check(pool: pg.Pool): Promise<string | undefined> {
+async function check(read: () => Promise<unknown>): Promise<string | undefined> {
   try {
-    await query(pool, READINESS, []);
+    await read();
     return undefined;
   } catch (error) {
     const { code } = (error as DirectQueryError).cause;

@@ -103,11 +103,12 @@ kill -0 "\$1" 2>/dev/null || exit 0
 curl --silent --max-time 5 $api/patroni | grep --quiet 'pause.: *true' && exit 0
 [ "\$(PGPORT=$port PGDATABASE=$movies /usr/local/lib/crud-master/hand-over.sh /var/lib/postgresql/crud-master/$version)" = stopped ] || exit 0
 kill -KILL "\$1"
-# The lease is given back, unless another one has it: a comparison, then what is done when it holds (etcdctl txn --help).
+# The lease is given back, unless another one has it: a comparison, what is done when it holds, and when not (etcdctl txn --help).
 etcdctl --endpoints=$endpoints --command-timeout=5s txn >/dev/null <<'TXN'
 value("/service/crud-master/leader") = "$node"
 
 del /service/crud-master/leader
+
 
 TXN
 STOP
