@@ -32,10 +32,11 @@ password() {
   setting "$1" >/dev/null
   node -p 'JSON.stringify(process.env[process.argv[1]])' "$1"
 }
-hosts='' clients='' endpoints=''
+hosts='' clients='' endpoints='' others=''
 for one in node-1 node-2 node-3; do
   hosts+="    - $(address_of "$one"):2379"$'\n'
   endpoints+=${endpoints:+,}http://$(address_of "$one"):2379
+  [[ $one == "$node" ]] || others+="http://$(address_of "$one"):$api_port "
   clients+="    - host replication replication $(address_of "$one")/32 scram-sha-256"$'\n'
   clients+="    - host all all $(address_of "$one")/32 scram-sha-256"$'\n'
 done
@@ -93,32 +94,18 @@ ${clients}  parameters:
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml
-# Who stops Patroni hands the primary over, unless it is paused, when it leaves PostgreSQL alone. Where Patroni ends by itself there is
-# no MAINPID, PostgreSQL goes on, and systemd starts it again. The order of it: scripts/run/cluster/rolling.ts.
-write_file /usr/local/lib/crud-master/hand-over.sh 755 <"$source/scripts/run/cluster/hand-over.sh" || true
-write_file /usr/local/lib/crud-master/stop-patroni.sh 755 <<STOP || true
-#!/bin/sh
-# Hands the primary over before the Patroni with that process id is stopped.
-kill -0 "\$1" 2>/dev/null || exit 0
-curl --silent --max-time 5 $api/patroni | grep --quiet 'pause.: *true' && exit 0
-[ "\$(PGPORT=$port PGDATABASE=$movies /usr/local/lib/crud-master/hand-over.sh /var/lib/postgresql/crud-master/$version)" = stopped ] || exit 0
-kill -KILL "\$1"
-# The lease is given back, unless another one has it: a comparison, what is done when it holds, and when not (etcdctl txn --help).
-etcdctl --endpoints=$endpoints --command-timeout=5s txn >/dev/null <<'TXN'
-value("/service/crud-master/leader") = "$node"
-
-del /service/crud-master/leader
-
-
-TXN
-STOP
+# Who stops Patroni hands the primary over. Where it ends by itself there is no MAINPID, PostgreSQL goes on, and systemd starts it again.
+for script in hand-over stop-patroni; do
+  write_file "/usr/local/lib/crud-master/$script.sh" 755 <"$source/scripts/run/cluster/$script.sh" || true
+done
 write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
 After=etcd.service
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
-ExecStop=-/usr/local/lib/crud-master/stop-patroni.sh \$MAINPID
+Environment=PGPORT=$port PGDATABASE=$movies
+ExecStop=-/usr/local/lib/crud-master/stop-patroni.sh "\$MAINPID" $node /var/lib/postgresql/crud-master/$version $endpoints $api $others
 SuccessExitStatus=SIGKILL
 Restart=always
 RestartSec=1
