@@ -6,6 +6,7 @@ import { checkout } from '../checkout.mjs';
 import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
 import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
 import type { Environment } from '../stack/environment.ts';
+import { clusterEnvironment } from './environment.ts';
 import type { Cluster, Node } from './layout.ts';
 import { entryTo } from './network.ts';
 import { brokerEnvironment, brokerName } from './node-files.ts';
@@ -42,13 +43,15 @@ export async function areTogether(cluster: Cluster, node: Node, rabbitmq: Rabbit
   return running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0;
 }
 
-/**
- * Whether every queue goes on without any one of them, too: each has a majority without it
- * (https://www.rabbitmq.com/docs/man/rabbitmq-queues.8#check_if_node_is_quorum_critical).
- */
-export async function haveMajorities(cluster: Cluster, rabbitmq: RabbitmqInstallation): Promise<boolean> {
-  const check = (node: Node) => control(cluster, node, rabbitmq, 'rabbitmq-queues', 'check_if_node_is_quorum_critical');
-  return (await Promise.allSettled(cluster.nodes.map(check))).every(({ status }) => status === 'fulfilled');
+/** The queues of which not every copy works, each with how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */
+export async function incompleteQueues(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<string[]> {
+  const columns = ['name', 'members', 'online', '--formatter', 'json'];
+  const { RABBITMQ_VHOST } = clusterEnvironment(cluster.home);
+  const answer = await control(cluster, node, rabbitmq, 'rabbitmqctl', 'list_queues', '--vhost', RABBITMQ_VHOST!, ...columns);
+  const queues: { name: string; members: string[]; online: string[] }[] = JSON.parse(answer);
+  return queues
+    .filter(({ members, online }) => online.length < members.length || members.length < cluster.nodes.length)
+    .map(({ name, online }) => `${name} (${online.length} of ${cluster.nodes.length})`);
 }
 
 /** Whether it has ever been a member. */

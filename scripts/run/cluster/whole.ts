@@ -1,5 +1,5 @@
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { areTogether, haveMajorities } from './brokers.ts';
+import { areTogether, incompleteQueues } from './brokers.ts';
 import type { Cluster } from './layout.ts';
 import { redundancy, stateOf } from './state.ts';
 
@@ -7,6 +7,10 @@ import { redundancy, stateOf } from './state.ts';
 export async function isWhole(cluster: Cluster): Promise<boolean> {
   if (!redundancy(await Promise.all(cluster.nodes.map(stateOf))).isWhole) return false;
   const rabbitmq = await findRabbitmq();
-  const together = await areTogether(cluster, cluster.nodes[0]!, rabbitmq).catch(() => false);
-  return together && (await haveMajorities(cluster, rabbitmq));
+  const [first] = cluster.nodes;
+  try {
+    return (await areTogether(cluster, first!, rabbitmq)) && (await incompleteQueues(cluster, first!, rabbitmq)).length === 0;
+  } catch {
+    return false; // it does not answer, or its copies are gone
+  }
 }

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
-import { haveMajorities } from '../cluster/brokers.ts';
+import { incompleteQueues } from '../cluster/brokers.ts';
 import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
@@ -159,13 +159,12 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
-  const areQueuesWhole = !isWhole || (await haveMajorities(cluster, await findRabbitmq()));
-  if (!areQueuesWhole)
-    sentences.push(
-      'One more broker down may stop orders: one may have no copy of a queue that works. npm run rabbitmqctl -- --cluster list_queues name members online says which.',
-    );
+  const asked = async () => incompleteQueues(cluster, cluster.nodes[0]!, await findRabbitmq());
+  const incomplete = isWhole ? await asked().catch(() => ['any queue: RabbitMQ of node-1 does not tell']) : [];
+  if (incomplete.length > 0)
+    sentences.push(`One more broker down may stop orders: not all copies work of ${incomplete.join(', ')}.`);
   const cuts = await cutsOf(cluster);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);
-  return isWhole && areQueuesWhole ? 0 : 1;
+  return isWhole && incomplete.length === 0 ? 0 : 1;
 }
