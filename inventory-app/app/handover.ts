@@ -53,12 +53,18 @@ export class PatientPool extends pg.Pool {
       } catch (error) {
         if ((error as Error).message !== ALL_BUSY) this.#awaySince ??= performance.now();
         const since = Math.min(began, this.#awaySince ?? began);
-        if (performance.now() - since >= this.#patience || this.ending) throw error;
+        if (performance.now() - since >= this.#patience || this.ending) {
+          waitedFor.add(error as Error);
+          throw error;
+        }
         await delay(PAUSE);
       }
     }
   }
 }
+
+/** No connection came of it: nothing is to be gained by another attempt. */
+const waitedFor = new WeakSet<object>();
 
 /**
  * What PostgreSQL says of a statement that has changed nothing: it stops, or it does not lead yet. One that has committed and waits for
@@ -67,7 +73,7 @@ export class PatientPool extends pg.Pool {
 const UNDONE = ['57P01', '25006']; // admin_shutdown, read_only_sql_transaction
 
 /** What pg says of a statement whose connection ended, by itself or by a reset. */
-const CUT_OFF = /^Connection terminated unexpectedly$|\bECONNRESET\b/;
+const CUT_OFF = /^Connection terminated unexpectedly$|\b(ECONNRESET|EPIPE)\b/;
 
 /**
  * Does it, and again for `patience` milliseconds while nothing has come of it because the database moves. What `onlyReads` is done again,
@@ -79,7 +85,9 @@ export async function again<T>(work: () => Promise<T>, patience: number, onlyRea
     try {
       return await work();
     } catch (error) {
-      const undone = UNDONE.includes(sqlState(error) ?? '') || (onlyReads && CUT_OFF.test((error as Error).message));
+      const { message, cause } = error as Error;
+      const isOver = waitedFor.has(cause as object);
+      const undone = UNDONE.includes(sqlState(error) ?? '') || (onlyReads && !isOver && CUT_OFF.test(message));
       if (!undone || performance.now() >= until) throw error;
       await delay(PAUSE);
     }

@@ -61,13 +61,13 @@ test('a server that stops while it is asked does not make inventory unready, whe
   const { sql } = stack.catalogue;
   await sql.query('BEGIN; LOCK movies IN ACCESS EXCLUSIVE MODE');
   const waiting = "FROM pg_locks WHERE NOT granted AND relation = 'movies'::regclass";
-  let answer: Promise<Response>;
+  const answers: Promise<Response>[] = [];
   await expect
     .poll(async () => {
-      answer = stack.catalogue.request('/readyz'); // the look before may be fresh still
+      answers.push(stack.catalogue.request('/readyz')); // the look before may be fresh still
       return (await sql.query(`SELECT pg_terminate_backend(pid) ${waiting}`)).rowCount;
     })
     .toBeGreaterThan(0);
   await sql.query('ROLLBACK');
-  expect((await answer!).status).toBe(200);
+  expect(new Set((await Promise.all(answers)).map(({ status }) => status))).toEqual(new Set([200]));
 });

@@ -39,7 +39,30 @@ test('a server that stops in the very moment in which it is ready ends no proces
   server.close();
 });
 
-test.each(['Connection terminated unexpectedly', 'read ECONNRESET'])(
+test('what only reads does not wait twice for a place that closes each connection, and not at all when that lasts', async () => {
+  const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pool = new PatientPool({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, user: 'u' }, 200);
+  let attempts = 0;
+  server.on('connection', () => attempts++);
+  const read = () =>
+    again(
+      () =>
+        pool.query('SELECT').catch((error) => {
+          throw new DirectQueryError(error);
+        }),
+      60_000,
+      true,
+    );
+  await expect(read()).rejects.toThrow('Connection terminated unexpectedly');
+  attempts = 0;
+  await expect(read()).rejects.toThrow('Connection terminated unexpectedly');
+  expect(attempts).toBeLessThan(3); // it, and one of before that is seen late
+  await pool.end();
+  server.close();
+});
+
+test.each(['Connection terminated unexpectedly', 'read ECONNRESET', 'write EPIPE'])(
   '%s: what only reads is done again, and nothing else',
   async (words) => {
     const cutOffOnce = () => {

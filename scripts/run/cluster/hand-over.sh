@@ -29,4 +29,4 @@ while [ -e "$data/postmaster.pid" ] && [ $looks -lt 1500 ]; do
   sleep 0.02
   looks=$((looks + 1))
 done
-echo stopped
+[ -e "$data/postmaster.pid" ] || echo stopped

@@ -29,8 +29,9 @@ before=$(connections)
 none_of_before() { ! connections | grep --quiet --line-regexp --fixed-strings -- "$before"; }
 none() { [ -z "$(connections)" ]; }
 
-node -e 'const socket = require("node:net").connect("/run/haproxy/admin.sock", () => socket.end(process.argv[1] + "\n")); socket.resume()' \
-  "add acl virt@leaving $address"
+timeout 2 node -e '
+  const socket = require("node:net").connect("/run/haproxy/admin.sock", () => socket.end(process.argv[1] + "\n"));
+  socket.on("error", ({ message }) => console.log(message)).resume();' "add acl virt@leaving $address"
 [ -z "$before" ] || wait_until 2 none_of_before
 nft "add table inet $rules
 add chain inet $rules input { type filter hook input priority filter - 1; }

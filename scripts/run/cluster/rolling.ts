@@ -50,7 +50,7 @@ async function handOver(cluster: Cluster, node: Node, environment: Environment):
   const others = cluster.nodes.filter((other) => other !== node);
   const tools = await findTools(() => {});
   const patroni = appPids(node.folder, 'patroni');
-  await stopPrimary(tools, cluster, node, environment);
+  if (!(await stopPrimary(tools, cluster, node, environment))) return; // then Patroni does it, more slowly
   signal(patroni, 'SIGKILL');
   await giveLeaseBack(tools, node, others[0]!);
   await lookAgain(others);
@@ -62,9 +62,10 @@ async function handOver(cluster: Cluster, node: Node, environment: Environment):
   await lookAgain(others);
 }
 
-async function stopPrimary(tools: Tools, cluster: Cluster, node: Node, { MOVIES_DB_NAME }: Environment): Promise<void> {
+/** Gives whether it has ended. */
+async function stopPrimary(tools: Tools, cluster: Cluster, node: Node, { MOVIES_DB_NAME }: Environment): Promise<boolean> {
   const { host, port, superuser, password } = superuserAt(cluster, node);
-  await run(join(import.meta.dirname, 'hand-over.sh'), [join(node.folder, 'postgres', 'data')], {
+  const { stdout } = await run(join(import.meta.dirname, 'hand-over.sh'), [join(node.folder, 'postgres', 'data')], {
     timeout: LIMIT,
     env: {
       PATH: `${tools.postgres}:${process.env.PATH}`,
@@ -76,6 +77,7 @@ async function stopPrimary(tools: Tools, cluster: Cluster, node: Node, { MOVIES_
       PGDATABASE: MOVIES_DB_NAME,
     },
   });
+  return stdout.trim() === 'stopped';
 }
 
 async function requireWhole(cluster: Cluster, next?: Node): Promise<void> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does:  takes this node out of the others' way, before something of it stops: the clients' address goes to another node, the gateway
-#        goes on serving until every HAProxy knows that it is about to stop, and another PostgreSQL leads.
+# Does:  takes this node out of the others' way, before something of it stops: the gateway goes on serving until every HAProxy
+#        knows that it is about to stop, the clients' address goes to another node, and another PostgreSQL leads.
 # Why:   what stops without it breaks off the requests that it has. Other scripts call it before they restart a server; by hand it
 #        belongs before `apt-get upgrade` and a reboot. `vagrant provision`, or the reboot, brings the node back.
 # Needs: what to move: `address`, `gateway`, `primary`, or nothing for all three; and of .env: NODE, NODE_IP, PATRONI_PORT.
@@ -40,7 +40,7 @@ for what in "$@"; do
       fi
       ;;
     primary)
-      # Patroni gives its lease back when it stops, and PostgreSQL has ended before it (scripts/run/cluster/hand-over.sh). Not a
+      # It hands the primary over when it stops (scripts/run/cluster/stop-patroni.sh). Not a
       # switchover: films wait longer for that (scripts/run/cluster/rolling.ts).
       if is "$node" primary; then
         say 'another PostgreSQL is to lead'

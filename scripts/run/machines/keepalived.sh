@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does:  installs keepalived, which gives the clients' address to one node whose HAProxy works; and drains the gateway at a shutdown.
-# Why:   clients know one address. It stays where it is when another node comes back: each move breaks what is on its way.
+# Why:   clients know one address. It stays where it is when another node comes back: each move costs some of them a second.
 # Needs: haproxy.sh, pm2.sh; and of .env: NODE, NODE_IP, NODE_{1,2,3}_IP, CLUSTER_IP, CLIENTS_PORT.
 set -euo pipefail
 # shellcheck source=prelude.sh
@@ -35,7 +35,8 @@ UNIT
 }
 systemctl --quiet enable --now drain-gateway
 # Clients leave before their address does. Where keepalived ends by itself there is no MAINPID, and nobody to wait for. The rules of the
-# firewall stay until its next start, or a boot: who comes then finds another node.
+# firewall stay until its next start, or a boot: who comes then finds another node. Without an answer of nft it does not start: clients
+# would find nobody here.
 rules=leaving
 write_file /usr/local/lib/crud-master/leave-address.sh 755 <"$source/scripts/run/cluster/leave-address.sh" || true
 write_file /etc/systemd/system/keepalived.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload

@@ -104,7 +104,7 @@ After=etcd.service
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
-ExecStop=-/usr/bin/env PGPORT=$port PGDATABASE=$movies /usr/local/lib/crud-master/stop-patroni.sh "\$MAINPID" $node /var/lib/postgresql/crud-master/$version $endpoints $api $others
+ExecStop=-/usr/bin/env PGPORT=$port PGDATABASE=$movies /usr/local/lib/crud-master/stop-patroni.sh \${MAINPID} $node /var/lib/postgresql/crud-master/$version $endpoints $api $others
 SuccessExitStatus=SIGKILL
 Restart=always
 RestartSec=1

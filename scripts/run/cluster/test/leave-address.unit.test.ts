@@ -22,7 +22,11 @@ function stub(name: string, does = ''): void {
 }
 
 /** What the script does, in a system that has the address or not, and these connections: one look after the other, the last one for good. */
-function leave({ has = true, connections = [''] }: { has?: boolean; connections?: string[] }): { done: string[]; looks: number } {
+function leave({ has = true, connections = [''] }: { has?: boolean; connections?: string[] }): {
+  done: string[];
+  said: string;
+  looks: number;
+} {
   connections.forEach((look, index) => {
     writeFileSync(join(folder, `look-${index}`), look && `${look}\n`);
   });
@@ -42,12 +46,26 @@ function leave({ has = true, connections = [''] }: { has?: boolean; connections?
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  const done = readFileSync(join(folder, 'done'), 'utf8').match(/^(ip|node|nft|systemctl|sleep) .*/gm)!;
-  return { done: done.map((line) => line.split(' ')[0]!), looks: has ? Number(readFileSync(join(folder, 'looks'), 'utf8')) : 0 };
+  const said = readFileSync(join(folder, 'done'), 'utf8');
+  const done = said.match(/^(ip|node|nft|systemctl|sleep) .*/gm)!;
+  return {
+    done: done.map((line) => line.split(' ')[0]!),
+    said,
+    looks: has ? Number(readFileSync(join(folder, 'looks'), 'utf8')) : 0,
+  };
 }
 
 test('a node without the address does nothing', () => {
   expect(leave({ has: false }).done).toEqual(['ip']);
+});
+
+test('what it tells HAProxy is what its file waits for, and what it drops is who begins', () => {
+  const { said } = leave({});
+  expect(said).toMatch(/add acl virt@leaving 192\.168\.56\.20\n/);
+  const proxy = readFileSync(join(import.meta.dirname, '../../machines/haproxy.sh'), 'utf8');
+  expect(proxy).toContain('Connection close if { dst -f virt@leaving }');
+  expect(said).toContain('ip daddr 192.168.56.20 tcp dport 3000 tcp flags & (syn | ack) == syn drop');
+  expect(said).toContain('systemctl kill --kill-whom=main --signal=USR2 haproxy');
 });
 
 test('without clients it tells HAProxy, closes the door, and is done', () => {
