@@ -36,6 +36,11 @@ restart() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
+# From whom it is parted, as it says itself or as they say: one whose packets got lost may know of one only, or of nobody.
+parted_from='
+  Views = rabbit_node_monitor:partitions([node() | nodes()]),
+  lists:usort(lists:append([Parted || {Node, Parted} <- Views, Node =:= node()]) ++ [Node || {Node, Parted} <- Views, lists:member(node(), Parted)]).'
+
 has_room() { (($(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1) >= room)); }
 
 # The queues of which this broker has a copy that does not work (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues).
@@ -86,7 +91,7 @@ while sleep "${LOOK:-2}"; do
   if ((check_at >= 0 && SECONDS >= check_at)); then
     check_at=-1
     # Without an answer it is asked again: nothing else would bring it back.
-    parted=$("$@" eval 'rabbit_node_monitor:partitions().' 2>/dev/null) || check_at=$((SECONDS + settle))
+    parted=$("$@" eval "$parted_from" 2>/dev/null) || check_at=$((SECONDS + settle))
     count=$(tr --delete --complement @ <<<"$parted" | wc --bytes)
     if ((count >= others)); then
       restart "it is parted from all others: $parted"
