@@ -22,6 +22,8 @@ export function openDatabase(config: Config['database']) {
   const client = new PrismaClient({ adapter, errorFormat: 'minimal' });
   const retried = <T>(work: () => Promise<T>, onlyReads?: boolean) =>
     config.handoverTimeout > 0 ? again(work, config.handoverTimeout, onlyReads) : work();
+  const ask = <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
+    retried(() => query<Row>(statement.writes ? pool : readers, statement, values), !statement.writes);
   let checking: Promise<string | undefined> | undefined; // one at a time, however long a frozen database takes
   return {
     place: { host: config.host, port: config.port, name: config.name },
@@ -33,7 +35,7 @@ export function openDatabase(config: Config['database']) {
     /** Why films cannot be read, or nothing. */
     check(): Promise<string | undefined> {
       // That one of them stops says nothing of the others: what leads clients here would break off those that wait meanwhile.
-      checking ??= check(() => retried(() => query(readers, READINESS, []), true)).finally(() => {
+      checking ??= check(ask(READINESS, [])).finally(() => {
         checking = undefined;
       });
       return checking;
@@ -53,8 +55,7 @@ export function openDatabase(config: Config['database']) {
     /** Whether there was one. */
     delete: async (id: number): Promise<boolean> => (await retried(() => client.movie.deleteMany({ where: { id } }))).count > 0,
     deleteAll: async (): Promise<number> => retried(() => client.$executeRaw`TRUNCATE movies`), // at once for any number of rows; ids go on
-    query: <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) =>
-      retried(() => query<Row>(statement.writes ? pool : readers, statement, values), !statement.writes),
+    query: ask,
     async close() {
       await client.$disconnect();
       if (readers !== pool) await readers.end();
@@ -103,9 +104,9 @@ async function query<Row extends pg.QueryResultRow>(pool: pg.Pool, statement: St
   }
 }
 
-async function check(read: () => Promise<unknown>): Promise<string | undefined> {
+async function check(read: Promise<unknown>): Promise<string | undefined> {
   try {
-    await read();
+    await read;
     return undefined;
   } catch (error) {
     const { code } = (error as DirectQueryError).cause;

@@ -25,7 +25,7 @@ export const hasDisk = ({ folder }: Node): boolean =>
 /** Unless a node has data without one. Gives whether all of them have one now. */
 export async function giveDisks({ nodes }: Cluster): Promise<boolean> {
   if (nodes.every(hasDisk)) {
-    for (const node of nodes) rmSync(fillerOf(node), { force: true }); // of a proof that was killed
+    nodes.forEach(emptyDisk); // of a proof that was killed
     return true;
   }
   if (nodes.some(({ folder }) => existsSync(folder))) return false;

@@ -7,7 +7,7 @@ import { stopCluster } from '../../run/cluster/stop.ts';
 import { anyFreePort } from '../../run/servers/ports.ts';
 import { createReport } from '../../run/terminal/report.ts';
 import { type ClusterProof, proveCluster } from './cluster-proof.ts';
-import { copyDisks, giveDisks, takeDisks } from './disks.ts';
+import { copyDisks, giveDisks } from './disks.ts';
 import { loseAll } from './loss-of-all.ts';
 
 /** Milliseconds that an answer may take. */
@@ -39,10 +39,8 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
     return wrong.length === 0 ? 0 : 1;
   } finally {
     await stopCluster(clusterOf(home), report);
-    if (wrong?.length === 0) {
-      await takeDisks(cluster.nodes);
-      rmSync(home, { recursive: true, force: true });
-    } else {
+    if (wrong?.length === 0) rmSync(home, { recursive: true, force: true });
+    else {
       await copyDisks(cluster.nodes);
       console.log(`What the nodes said is in ${join(home, 'node-*/pm2/logs')}.`);
     }

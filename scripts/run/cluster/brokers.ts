@@ -45,12 +45,12 @@ export async function areTogether(cluster: Cluster, node: Node, rabbitmq: Rabbit
 
 /** The queues of which not every copy works, each with how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */
 export async function incompleteQueues(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<string[]> {
-  const columns = ['name', 'members', 'online', '--formatter', 'json'];
+  const columns = ['name', 'online', '--formatter', 'json'];
   const { RABBITMQ_VHOST } = clusterEnvironment(cluster.home);
   const answer = await control(cluster, node, rabbitmq, 'rabbitmqctl', 'list_queues', '--vhost', RABBITMQ_VHOST!, ...columns);
-  const queues: { name: string; members: string[]; online: string[] }[] = JSON.parse(answer);
+  const queues: { name: string; online: string[] }[] = JSON.parse(answer);
   return queues
-    .filter(({ members, online }) => online.length < members.length || members.length < cluster.nodes.length)
+    .filter(({ online }) => online.length < cluster.nodes.length)
     .map(({ name, online }) => `${name} (${online.length} of ${cluster.nodes.length})`);
 }
 

@@ -19,10 +19,9 @@ set -euo pipefail
 rank=$1 others=$2 log=$3 pid_file=$4 address=$5 port=$6 node=$7
 shift 8
 
-settle=${SETTLE:-5}        # seconds from a partition's end until the broker is asked
+settle=${SETTLE:-5}        # seconds from a partition's end, or since there is room, until it acts
 other_way=${OTHER_WAY:-20} # seconds for another node, which may have been the one that was away, to act
 deaf=${DEAF:-90}           # seconds that a broker may take to come up
-room=${ROOM:-200}          # megabytes, without which a broker takes no orders
 
 restart() {
   local pid
@@ -41,7 +40,8 @@ parted_from='
   Views = rabbit_node_monitor:partitions([node() | nodes()]),
   lists:usort(lists:append([Parted || {Node, Parted} <- Views, Node =:= node()]) ++ [Node || {Node, Parted} <- Views, lists:member(node(), Parted)]).'
 
-has_room() { (($(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1) >= room)); }
+# In megabytes, disk_free_limit: with less no broker takes orders.
+has_room() { ((10#0$(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1 | tr --delete ' ') >= 200)); }
 
 # The queues of which this broker has a copy that does not work (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues).
 ended_copies() {
@@ -60,14 +60,12 @@ echo "reads $log"
 while sleep "${LOOK:-2}"; do
   end=$(size)
   if ((end < seen)); then seen=0; fi # another file
-  # No pipe: grep leaves at the first line that it finds, and `pipefail` would take tail's end for "not found".
   if ((end > seen)); then
-    if grep --quiet inconsistent_database < <(tail -c "+$((seen + 1))" "$log"); then
-      check_at=$((SECONDS + settle)) waited=false
-    fi
-    if grep --quiet 'enospc\|disk resource limit alarm' < <(tail -c "+$((seen + 1))" "$log"); then full=true full_until=$SECONDS; fi
+    new=$(tail -c "+$((seen + 1))" "$log" | tr --delete '\0') || new=''
+    if [[ $new == *inconsistent_database* ]]; then check_at=$((SECONDS + settle)) waited=false; fi
+    if [[ $new == *enospc* || $new == *'disk resource limit alarm'* ]]; then full=true full_until=$SECONDS; fi
     # What has ended or gone wrong stays so: the log of its queues, the log of its definitions. Another broker's error may be told, too.
-    if grep --quiet enospc < <(tail -c "+$((seen + 1))" "$log"); then failed=true; fi
+    if [[ $new == *enospc* ]]; then failed=true; fi
   fi
   seen=$end
 
@@ -84,7 +82,7 @@ while sleep "${LOOK:-2}"; do
       else
         full_until=$SECONDS # it is asked again, too
       fi
-      if ! $full; then failed=false lacked=false seen=$(size); fi
+      if ! $full; then failed=false lacked=false; fi
     fi
   fi
 

@@ -76,7 +76,10 @@ export async function startServers(cluster: Cluster, environment: Environment, p
   });
   const broker = report.step('RabbitMQ', async (detail) => {
     await requireUp('RabbitMQ is not up on every node', cluster, () => areTogether(cluster, nodes[0]!, rabbitmq));
-    await prepareBrokersSoon(cluster, environment, rabbitmq);
+    // One whose disk was full takes nothing until it has started anew (rejoin-broker.sh).
+    await requireUp('RabbitMQ does not take its users and queues', cluster, () =>
+      prepareBrokers(cluster, environment, rabbitmq).then(() => true),
+    );
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
@@ -135,20 +138,6 @@ async function requireUp<T>(problem: string, cluster: Cluster, check: () => Prom
   const result = await waitFor(LIMIT, async () => check().catch(() => undefined));
   if (!result) throw new Failure(`${problem} after ${LIMIT / 1000} seconds: see ${join(cluster.home, 'node-*/pm2/logs')}.`);
   return result;
-}
-
-/** A broker whose disk was full takes nothing until it has started anew (rejoin-broker.sh). */
-async function prepareBrokersSoon(...what: Parameters<typeof prepareBrokers>): Promise<void> {
-  let reason: unknown;
-  const prepare = () =>
-    prepareBrokers(...what).then(
-      () => true,
-      (error: unknown) => {
-        reason = error;
-        return false;
-      },
-    );
-  if (!(await waitFor(LIMIT, prepare, 1000))) throw reason;
 }
 
 /** Roles, databases and tables, once, on the primary: Prisma takes a lock of the database's for it. */

@@ -135,6 +135,8 @@ async function portFor({ home }: Cluster, environment: Environment): Promise<num
   );
 }
 
+const NOT_TOLD = 'any queue: RabbitMQ of node-1 does not say';
+
 async function showStatus(cluster: Cluster): Promise<number> {
   const states = await Promise.all(cluster.nodes.map(stateOf));
   const lags = lagsOf(states.map(({ postgres }) => postgres));
@@ -159,10 +161,11 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
-  const asked = async () => incompleteQueues(cluster, cluster.nodes[0]!, await findRabbitmq());
-  const incomplete = isWhole ? await asked().catch(() => ['any queue: RabbitMQ of node-1 does not tell']) : [];
+  const incomplete = isWhole
+    ? await incompleteQueues(cluster, cluster.nodes[0]!, await findRabbitmq()).catch(() => [NOT_TOLD])
+    : [];
   if (incomplete.length > 0)
-    sentences.push(`One more broker down may stop orders: not all copies work of ${incomplete.join(', ')}.`);
+    sentences[0] = `Orders are taken. One more broker down may stop them: not all copies work of ${incomplete.join(', ')}.`;
   const cuts = await cutsOf(cluster);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);

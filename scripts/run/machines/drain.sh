@@ -40,8 +40,8 @@ for what in "$@"; do
       fi
       ;;
     primary)
-      # It hands the primary over when it stops (scripts/run/cluster/stop-patroni.sh). Not a
-      # switchover: films wait longer for that (scripts/run/cluster/rolling.ts).
+      # It hands the primary over when it stops (scripts/run/cluster/stop-patroni.sh). Not a switchover: films wait longer for that
+      # (scripts/run/cluster/rolling.ts).
       if is "$node" primary; then
         say 'another PostgreSQL is to lead'
         systemctl stop patroni
