@@ -7,6 +7,7 @@ import { startCluster } from '../../run/cluster/start.ts';
 import { leaderOf } from '../../run/cluster/state.ts';
 import { isWhole } from '../../run/cluster/whole.ts';
 import { waitFor } from '../../run/servers/process.ts';
+import { sentenceOf } from '../../run/terminal/command.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import { type Report, SILENT } from '../../run/terminal/report.ts';
 import { createRandom } from '../random.ts';
@@ -16,7 +17,7 @@ import { type Fault, kindsOf, type Limits, rollingRestart } from './cluster-faul
 /** Milliseconds that a fault lasts, from the seed. The longer ones: longer than PostgreSQL needs for another primary. */
 const LONG = [28_000, 33_000] as const;
 const SHORT = [6_000, 12_000] as const;
-/** Milliseconds within which the cluster has to be whole again. */
+/** Milliseconds after which a cluster that is not whole is told to be, as somebody would who looks after it. */
 const WHOLE = 120_000;
 
 export interface Strike {
@@ -28,11 +29,14 @@ export interface Strike {
   /** Answers other than a success, and how many there may be. */
   failed: number;
   mayFail: number;
+  /** Milliseconds until the cluster was whole, once the fault had ended. */
   whole: number;
 }
 
 export interface ClusterProof {
   strikes: Strike[];
+  /** Why it ended before the last fault. */
+  broken?: string;
   confirmed: number;
   /** Of the confirmed ones. */
   lost: number[];
@@ -54,6 +58,7 @@ export async function proveCluster(cluster: Cluster, plan: Plan): Promise<Cluste
   const clients = startClients(plan.port, user);
   const strikes: Strike[] = [];
   const kinds = kindsOf(cluster);
+  let broken: string | undefined;
   try {
     await sleep(3000, undefined, { signal: plan.signal });
     for (let round: typeof kinds = []; strikes.length < plan.faults; ) {
@@ -68,10 +73,13 @@ export async function proveCluster(cluster: Cluster, plan: Plan): Promise<Cluste
       strikes.push(await strike(cluster, clients, plan, { fault, away, isPrimary: node === leader }));
     }
     strikes.push(await strike(cluster, clients, plan, { fault: rollingRestart(cluster, plan.port), away: 0, isPrimary: false }));
+  } catch (reason) {
+    // What was confirmed until now is counted all the same.
+    broken = plan.signal.aborted ? 'It was interrupted' : sentenceOf(reason as Error);
   } finally {
     await clients.stop();
   }
-  return { strikes, confirmed: clients.confirmed.size, ...(await balance(cluster, clients, user)) };
+  return { strikes, broken, confirmed: clients.confirmed.size, ...(await balance(cluster, clients, user)) };
 }
 
 async function strike(
@@ -90,9 +98,7 @@ async function strike(
       await fault.undo?.();
     }
     const healed = Date.now();
-    await startCluster(cluster, clusterEnvironment(cluster.home), port, SILENT);
-    if (!(await waitFor(WHOLE, () => isWhole(cluster))))
-      throw new Failure(`The cluster is not whole ${WHOLE / 1000} seconds after ${what}: npm run cluster -- status`);
+    await makeWhole(cluster, port, what);
     const ended = Date.now();
     const answers = Object.entries(clients.accounts).flatMap(([kind, account]) =>
       account.between(began, ended).map((answer) => ({ ...answer, kind })),
@@ -111,6 +117,21 @@ async function strike(
     );
     return { what, limits: fault.limits, longest, slowest, failed, mayFail: fault.mayFail ?? Infinity, whole };
   });
+}
+
+/** Starts what does not run. Once more where that did not help: the limit of `whole` tells. */
+async function makeWhole(cluster: Cluster, port: number, what: string): Promise<void> {
+  let reason: unknown;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      await startCluster(cluster, clusterEnvironment(cluster.home), port, SILENT);
+      if (await waitFor(WHOLE, () => isWhole(cluster))) return;
+      reason = undefined;
+    } catch (error) {
+      reason = error;
+    }
+  }
+  throw reason ?? new Failure(`The cluster is not whole ${(2 * WHOLE) / 1000} seconds after ${what}: npm run cluster -- status`);
 }
 
 /** What the table has of the confirmed orders, when no order waits any more. */
