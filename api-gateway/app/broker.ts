@@ -35,6 +35,8 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
   readonly name: string;
   /** Confirms that are owed for too long. While there are any, the link takes no orders. */
   overdue = 0;
+  /** How often since the last confirm its channel was the last one that took orders, and fell silent. */
+  silences = 0;
   #channel: ConfirmChannel | undefined;
   #connection: BrokerConnection | undefined;
   #obstacle: Obstacle = 'unreachable';

@@ -34,7 +34,7 @@ interface Waiting {
   channel: ConfirmChannel;
 }
 
-/** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one, where no other node takes orders. */
+/** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one even where no other node takes orders. */
 const CHANNEL_PATIENCE = 5000;
 
 /** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
@@ -106,7 +106,10 @@ export class Publisher {
         channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message, span?.traceparent), (error) => {
           this.#leave(waiting);
           const outcome = this.#outcome(id, channel, error);
-          if (!error) this.#untried.delete(channel);
+          if (!error) {
+            this.#untried.delete(channel);
+            link.silences = 0;
+          }
           if (isNack(error) && this.#giveUp(waiting, refused)) resolve(this.#send(message, refused + 1));
           waiting.settle(outcome); // of this attempt: after a second one it ends the span only
         });
@@ -173,11 +176,21 @@ export class Publisher {
     if (link.overdue > 1) return;
     const another = this.#links.choose();
     if (!another) this.#log.warn({ after_ms: publishTimeout }, 'broker does not confirm, refusing orders until it does');
-    // With another node in use: as soon as no order on this channel can be within its time any more.
-    const patience = another ? publishTimeout : CHANNEL_PATIENCE;
+    const patience = this.#patience(link, another);
     setTimeout(() => {
       if (link.overdue > 0 && link.channel === channel) link.replaceChannel('a confirm is overdue');
     }, patience).unref();
+  }
+
+  /**
+   * Milliseconds that a channel has for a late confirm. With another node in use: until no order on it can be within its time any more.
+   * Where none takes orders the queue may just choose its leader: the first new channel comes as soon, and those that fare no better later.
+   */
+  #patience(link: BrokerLink, another: BrokerLink | undefined): number {
+    const { publishTimeout } = this.#options;
+    if (this.#links.counts.all === 1) return CHANNEL_PATIENCE;
+    if (another) return publishTimeout;
+    return Math.min(publishTimeout * 2 ** link.silences++, CHANNEL_PATIENCE);
   }
 
   #leave({ overdue, link }: Waiting): void {

@@ -131,7 +131,7 @@ test('When the node in use freezes, orders under way are unknown within 2 s, the
   expect(ids).toEqual(expect.arrayContaining([...ends, ...next].map(({ id }) => id)));
 });
 
-test('When all nodes freeze, orders are refused at once until one is back', async () => {
+test('When all nodes freeze, orders are refused at once until one is back, and each gets a new channel soon', async () => {
   await start(nodes);
   expect(await kindOf()).toBe('confirmed');
   for (const node of nodes) node.begin('black-hole');
@@ -146,8 +146,9 @@ test('When all nodes freeze, orders are refused at once until one is back', asyn
     expect(ms).toBeLessThan(50);
   }
   expect(logged).toContainEqual(expect.objectContaining({ msg: 'broker does not confirm, refusing orders until it does' }));
-  const replaced = { msg: 'broker lost', reason: 'a confirm is overdue', node: nameOf(nodes[0]!) };
-  await expect.poll(() => logged).toContainEqual(expect.objectContaining(replaced));
+  const replaced = () => logged.filter(({ reason }) => reason === 'a confirm is overdue').map(({ node }) => node);
+  // The queue's leader may have been on a third one. Waiting for the late confirms of the last channel kept orders away for five seconds.
+  await expect.poll(replaced, { timeout: 2500 }).toEqual(nodes.map(nameOf));
   expect(links.counts.usable).toBe(0);
   nodes[0]!.heal();
   await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');

@@ -1,7 +1,10 @@
-// npm run reset [-- --yes]: stops the stack and deletes its data
+// npm run reset [-- --cluster] [-- --yes]: stops the stack, or the three nodes of `npm run cluster`, and deletes its data
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { clusterOf } from '../cluster/layout.ts';
+import { alone } from '../cluster/refill.ts';
+import { stopCluster } from '../cluster/stop.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
 import { stopStack } from '../stack/stack.ts';
 import { endWith, runCommand } from '../terminal/command.ts';
@@ -9,28 +12,38 @@ import { confirm } from '../terminal/confirm.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 
-/** Downloads and compiled code, which hold nothing of the user's, backups, and locks, with the files that they are made of. */
-const KEPT = /^((compile-)?cache$|backups$|(stack|install)\.lock)/;
+/** Downloads and compiled code, which hold nothing of the user's, backups, the other topology's data, and locks, with the files that they are made of. */
+const KEPT = /^((compile-)?cache$|backups$|cluster$|((stack|install)\.)?lock)/;
 
 await runCommand(async () => {
-  const { yes } = parseArgs({ options: { yes: { type: 'boolean' } } }).values;
-  const home = localHome();
-  requireOwner(home);
+  const options = { yes: { type: 'boolean' }, cluster: { type: 'boolean' } } as const;
+  const { yes, cluster } = parseArgs({ options }).values;
+  const local = localHome();
+  requireOwner(local);
+  const home = cluster ? join(local, 'cluster') : local;
   const found = dataIn(home);
   if (found.length === 0) {
-    console.log('There is no local data.');
+    console.log(cluster ? 'There is no cluster.' : 'There is no local data.');
     return 0;
   }
   console.log(
-    `This stops the local stack and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. Backups below it stay.`,
+    `This stops ${cluster ? 'all three nodes' : 'the local stack'} and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. ${cluster ? 'The stack of npm start stays' : 'Backups below it stay, and the three nodes of npm run cluster'}.`,
   );
   const agreed =
     yes || (await confirm('Delete it?', 'Nothing was deleted: say npm run reset -- --yes where nobody can be asked.'));
   if (!agreed) throw new Failure('Nothing was deleted.');
   endWith('Interrupted. Some of it may be deleted already: npm run reset does the rest.');
-  await stopStack(home, createReport(), () => {
+  const report = createReport();
+  const deleteData = () => {
     for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
-  });
+  };
+  if (cluster) {
+    const nodes = clusterOf(home);
+    await alone(nodes, report, async () => {
+      await stopCluster(nodes, report);
+      deleteData();
+    });
+  } else await stopStack(home, report, deleteData);
   console.log('Deleted.');
   return 0;
 });

@@ -42,6 +42,7 @@ Restart=always
 RestartSec=2
 UNIT
 install_packages rabbitmq-server
+[[ -d $home/mnesia/$self ]] || rm -f "$joined" # put aside, as what was damaged is
 setting ERLANG_COOKIE | write_file "$home/.erlang.cookie" 400 && changed=true
 chown rabbitmq:rabbitmq "$home/.erlang.cookie"
 

@@ -91,6 +91,7 @@ ${clients}  parameters:
     password_encryption: scram-sha-256
     wal_retrieve_retry_interval: 200ms
     wal_sender_timeout: 3s
+    wal_keep_size: 1GB
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml

@@ -38,7 +38,9 @@ wait_for() {
 # trouble_of UNIT FOLDER: why waiting for it is in vain, or nothing. FOLDER is where it keeps its data.
 # An active unit is no trouble, however often it was restarted before.
 trouble_of() {
-  local state restarts free lines advice='The broker'\''s or the database'\''s disk is damaged'
+  local state restarts free lines book=reliability advice='The broker'\''s or the database'\''s disk is damaged'
+  # One of three has all it needs from the others.
+  [[ -z ${NODE:-} ]] || book=cluster advice='A node'\''s disk is gone'
   state=$(systemctl show --property ActiveState --value "$1")
   [[ $state != active ]] || return 0
   restarts=$(systemctl show --property NRestarts --value "$1")
@@ -48,16 +50,17 @@ trouble_of() {
   printf '%s does not start (systemd: %s, restarted %s times).\n' "$1" "$state" "${restarts:-0}"
   [[ -z $free || $free -ge 200 ]] || {
     printf 'Only %s MB are free on the disk of %s: make room.\n' "$free" "$2"
-    advice='RabbitMQ is out of memory or disk'
+    book=reliability advice='RabbitMQ is out of memory or disk'
+    [[ -z ${NODE:-} ]] || book=cluster advice='A node'\''s disk is full'
   }
   if [[ $lines == *eaddrinuse* || $lines == *'Address already in use'* ]]; then
     printf 'Its port is taken: ss --listening --tcp --processes shows by what.\n'
-    advice='RabbitMQ is down'
+    book=reliability advice='RabbitMQ is down'
   fi
   printf 'It says:\n%s\n' "$({ grep --ignore-case --extended-regexp \
     'wal_checksum|terminated|panic|fatal|corrupt|invalid page|no space|enospc|eaddrinuse|in use' || tail -n 5; } <<<"$lines" |
     cut --characters 1-400 | tail -n 5)"
-  printf 'What to do: docs/reliability.md, "%s"' "$advice"
+  printf 'What to do: docs/%s.md, "%s"' "$book" "$advice"
 }
 
 # wait_for_unit SECONDS UNIT FOLDER COMMAND...: as wait_for, but gives up as soon as systemd shows that it is in vain.

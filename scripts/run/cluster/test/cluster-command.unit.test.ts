@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
@@ -37,8 +37,8 @@ interface Ended {
   stderr: string;
 }
 
-function run(words: string[], environment: Record<string, string> = {}): Promise<Ended> {
-  const command = [join(copy, 'scripts/run/commands/cluster.ts'), ...words];
+function run(words: string[], environment: Record<string, string> = {}, name = 'cluster'): Promise<Ended> {
+  const command = [join(copy, `scripts/run/commands/${name}.ts`), ...words];
   const options = { cwd: copy, env: { ...process.env, ...environment } };
   return new Promise((resolve) => {
     execFile(process.execPath, command, options, (error, stdout, stderr) =>
@@ -101,4 +101,20 @@ test('restart of what does not run says how to start it', async () => {
     status: 1,
     stderr: 'Nothing is running: npm run cluster -- start starts it.\n',
   });
+});
+
+test('reset leaves the data of three nodes alone, and with --cluster deletes nothing else', async () => {
+  const of = (home: string) => join(copy, '.local', home, 'kept');
+  for (const home of ['rabbitmq', 'cluster/node-1', 'backups']) {
+    mkdirSync(join(copy, '.local', home), { recursive: true });
+    writeFileSync(of(home), '');
+  }
+  const single = await run(['--yes'], {}, 'reset');
+  expect(single.stdout).toMatch(/^This stops the local stack and deletes, .*: rabbitmq\.\n.*\nDeleted\.\n$/s);
+  expect(['rabbitmq', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([false, true, true]);
+  writeFileSync(join(copy, '.local', 'kept'), '');
+  const nodes = await run(['--cluster', '--yes'], {}, 'reset');
+  expect(nodes.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
+  expect(['', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([true, false, true]);
+  expect((await run(['--cluster', '--yes'], {}, 'reset')).stdout).toBe('There is no cluster.\n');
 });
