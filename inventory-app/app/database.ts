@@ -71,7 +71,8 @@ function openPool(config: Config['database'], { host, port }: { host: string; po
     user: config.user,
     password: config.password,
     max: config.connections,
-    idleTimeoutMillis: 60_000,
+    // Where the password is changed on one node after the other, who is connected stays (docs/cluster.md).
+    idleTimeoutMillis: config.handoverTimeout > 0 ? 0 : 60_000,
     keepAlive: true,
     connectionTimeoutMillis: config.connectTimeout,
     statement_timeout: config.queryTimeout,

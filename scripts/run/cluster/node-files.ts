@@ -250,15 +250,16 @@ ${servers}
 /**
  * To the primary, wherever it is, and to whom films are read from: the primary and the standby that it waits for, which has applied a
  * film before that is answered as written (`synchronous_commit`). A session with one that is neither any longer is ended at once
- * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down). A reader whom one refuses goes to the other (`redispatch`).
+ * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down). A reader whom one refuses goes to the other (`redispatch`). One that
+ * stood still says for a second what it was before, and has not what was written since: nobody reads there until it has said so for two.
  */
 function databaseProxy({ nodes }: Cluster, { address }: Node): string {
   const servers = nodes
     .map((node) => `  server ${node.name} ${node.address}:${PORTS.postgres} check port ${PORTS.patroni}`)
     .join('\n');
-  const proxy = (name: string, port: number, question: string) => `listen ${name}
+  const proxy = (name: string, port: number, question: string, more = '') => `listen ${name}
   bind ${address}:${port}
-  option httpchk OPTIONS ${question}
+${more}  option httpchk OPTIONS ${question}
   http-check expect status 200
 ${servers}
 `;
@@ -273,7 +274,7 @@ defaults
   balance leastconn
   option redispatch 1
   default-server inter 500ms fastinter 250ms downinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync')}`;
+${proxy('primary', PORTS.primary, '/primary')}${proxy('readers', PORTS.readers, '/read-only-sync', '  default-server rise 7\n')}`;
 }
 
 /** Writes what the broker of a node reads when it starts. */

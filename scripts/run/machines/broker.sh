@@ -37,6 +37,9 @@ write_file /etc/rabbitmq/advanced.config 644 <<'CONF' && changed=true
 CONF
 write_file /etc/systemd/system/rabbitmq-server.service.d/crud-master.conf 644 <<'UNIT' && systemctl daemon-reload
 # Also after an end without an error: rejoin-broker.sh asks for one.
+[Unit]
+StartLimitIntervalSec=0
+
 [Service]
 Restart=always
 RestartSec=2
@@ -97,8 +100,9 @@ if [[ ! -e $joined ]] && ! begins; then
     rabbitmqctl --quiet $step
   done
   wait_for_unit 900 rabbitmq-server "$home" rabbitmqctl await_startup --timeout 30
-  rabbitmq-queues --quiet grow "$self" all
 fi
+# Each time: it tells of a copy that could not be made by a line, and ends well. Where there is one, nothing happens.
+begins || rabbitmq-queues --quiet grow "$self" all
 
 bash "$(dirname "$0")/definitions.sh"
 touch "$joined"

@@ -13,7 +13,7 @@ LOCK='SELECT pg_advisory_lock(5201314) \g /dev/null'
 
 # On the primary, through HAProxy. Passwords are variables of the environment, because a command line can be seen by everybody.
 primary() {
-  PGPASSWORD=$(setting POSTGRES_SUPERUSER_PASSWORD) PGCONNECT_TIMEOUT=20 psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 \
+  PGPASSWORD=$(setting POSTGRES_SUPERUSER_PASSWORD) PGCONNECT_TIMEOUT=20 timeout 300 psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 \
     --host "$(setting NODE_IP)" --port "$(setting MOVIES_DB_PORT)" --username postgres --dbname postgres
 }
 wait_for 600 'PostgreSQL has a primary' primary <<<'SELECT 1'

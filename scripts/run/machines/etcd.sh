@@ -35,6 +35,10 @@ ETCD_AUTO_COMPACTION_RETENTION=1
 GOGC=25
 CONF
 write_file /etc/systemd/system/etcd.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
+# Without a limit: it starts again and again while its disk is full, and works when there is room.
+[Unit]
+StartLimitIntervalSec=0
+
 [Service]
 EnvironmentFile=-$first
 Restart=always

@@ -71,6 +71,7 @@ listen primary
   http-check expect status 200
 ${databases}listen readers
   bind $address:$(setting MOVIES_DB_READ_PORT)
+  default-server rise 7
   option httpchk OPTIONS /read-only-sync
   http-check expect status 200
 ${databases}

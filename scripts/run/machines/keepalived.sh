@@ -42,8 +42,11 @@ write_file /usr/local/lib/crud-master/leave-address.sh 755 <"$source/scripts/run
 write_file /etc/systemd/system/keepalived.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
 After=nftables.service haproxy.service pm2-root.service
+StartLimitIntervalSec=0
 
 [Service]
+Restart=always
+RestartSec=1
 ExecStartPre=/usr/sbin/nft 'add table inet $rules; delete table inet $rules'
 ExecStop=-/bin/sh -c 'kill -0 \$MAINPID && exec /usr/local/lib/crud-master/leave-address.sh $(setting CLUSTER_IP) $(setting CLIENTS_PORT) $rules'
 TimeoutStopSec=30s

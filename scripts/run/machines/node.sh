@@ -23,15 +23,16 @@ if [[ $(cat "$tools/.node" 2>/dev/null) == "$installed" ]]; then
   say "Node $node_version and npm $npm_version are there"
 else
   say "installing Node $node_version and npm $npm_version"
-  rm -rf "$tools/lib/node_modules/$package" "$tools/lib/node_modules/npm"
+  rm -rf "$tools.next"
   for attempt in 1 2 3; do
-    COREPACK_ENABLE_DOWNLOAD_PROMPT=0 /usr/bin/node /usr/bin/corepack "npm@$npm_version" install --global --prefix "$tools" \
+    COREPACK_ENABLE_DOWNLOAD_PROMPT=0 /usr/bin/node /usr/bin/corepack "npm@$npm_version" install --global --prefix "$tools.next" \
       "$package@$node_version" "npm@$npm_version" || true
     # Its status says little: a download that breaks off can end corepack with status 0 and nothing done.
-    [[ $("$tools/bin/node" --version 2>&1) == "v$node_version" && -e $tools/bin/npm ]] && break
+    [[ $("$tools.next/bin/node" --version 2>&1) == "v$node_version" && -e $tools.next/bin/npm ]] && break
     ((attempt < 3)) || fail "npm $npm_version and Node $node_version could not be fetched: is the npm registry reachable? Run 'vagrant provision'"
     say "that did not work, attempt $((attempt + 1)) of 3"
   done
+  put_in_place "$package" npm
   printf '%s\n' "$installed" >"$tools/.node" # only now: an installation that was killed starts over
 fi
 for command in node npm npx; do ln -sfn "$tools/bin/$command" "/usr/local/bin/$command"; done

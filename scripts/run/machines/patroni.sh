@@ -65,7 +65,7 @@ ${hosts}bootstrap:
     synchronous_mode_strict: false # below: true, when there is a second node
     postgresql:
       use_pg_rewind: true
-      parameters: { wal_level: replica, hot_standby: 'on', wal_log_hints: 'on', max_connections: 100 }
+      parameters: { wal_level: replica, hot_standby: 'on', wal_log_hints: 'on', max_connections: 100, wal_keep_size: 1GB }
   initdb:
     - encoding: UTF8
     - locale: C.UTF-8
@@ -91,7 +91,6 @@ ${clients}  parameters:
     password_encryption: scram-sha-256
     wal_retrieve_retry_interval: 200ms
     wal_sender_timeout: 3s
-    wal_keep_size: 1GB
     wal_receiver_timeout: 3s
 CONF
 chown postgres:postgres /etc/patroni/config.yml
@@ -102,6 +101,7 @@ done
 write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
 [Unit]
 After=etcd.service
+StartLimitIntervalSec=0
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
@@ -139,8 +139,12 @@ fi
 
 streams() { [[ $(question patroni | field replication_state) == streaming || $(question patroni | field role) == primary ]]; }
 wait_for_unit 900 patroni /var/lib/postgresql streams
-if [[ ${CLUSTER_BEGIN:-} != yes && $(question config | field synchronous_mode_strict) != true ]]; then
-  curl --silent --show-error --fail --max-time 20 --output /dev/null --request PATCH --data '{"synchronous_mode_strict": true}' "$api/config"
+# A change of what the cluster began with, which is in etcd.
+change() { curl --silent --show-error --fail --max-time 20 --output /dev/null --request PATCH --data "$1" "$api/config"; }
+[[ $(question config) == *wal_keep_size* ]] || change '{"postgresql": {"parameters": {"wal_keep_size": "1GB"}}}'
+# By a standby: then there are two. A first node would wait for nobody.
+if [[ $(question patroni | field role) != primary && $(question config | field synchronous_mode_strict) != true ]]; then
+  change '{"synchronous_mode_strict": true}'
   say 'from now on a commit waits for a second PostgreSQL'
 fi
 say "PostgreSQL $version is ready: $(question patroni | field role)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does:  installs PM2, in the version that package.json names, for root; has systemd start it; rotates its logs.
 # Why:   `sudo pm2 list` must show the service, and a reboot must bring back what `pm2 save` noted.
-# Needs: nothing of .env.
+# Needs: of .env: NODE, on one of three nodes.
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -10,8 +10,9 @@ version=$(node -p "require('$source/package.json').dependencies.pm2")
 installed=$(cat "$tools/.pm2" 2>/dev/null || true)
 if [[ $installed != "$version" ]]; then
   say "installing PM2 $version"
-  rm -rf "$tools/lib/node_modules/pm2"
-  npm install --global --prefix "$tools" "pm2@$version"
+  rm -rf "$tools.next"
+  npm install --global --prefix "$tools.next" "pm2@$version"
+  put_in_place pm2
   printf '%s\n' "$version" >"$tools/.pm2" # only now: an installation that was killed starts over
 fi
 ln -sfn "$tools/bin/pm2" /usr/local/bin/pm2
@@ -38,6 +39,9 @@ fi
 # PM2's daemon belongs to systemd from the start, not to the session of this provisioning.
 [[ -e /root/.pm2/dump.pm2 ]] || write_file /root/.pm2/dump.pm2 600 <<<'[]'
 if [[ -n $installed && $installed != "$version" ]]; then
+  # Of several nodes: what is under way at the gateway needs inventory, which would end beside it.
+  [[ ! -e $release/.env ]] || load_settings
+  [[ -z ${NODE:-} ]] || bash "$(dirname "$0")/drain.sh" gateway
   systemctl restart pm2-root
 else
   systemctl start pm2-root

@@ -75,6 +75,18 @@ wait_for_unit() {
   done
 }
 
+# put_in_place MODULE...: of npm, from $tools.next. What is there already stays until then: without the network it goes on working.
+put_in_place() {
+  local module
+  mkdir -p "$tools/bin" "$tools/lib/node_modules"
+  for module in "$@"; do
+    rm -rf "$tools/lib/node_modules/$module"
+    mv "$tools.next/lib/node_modules/$module" "$tools/lib/node_modules/"
+  done
+  cp --archive --remove-destination "$tools.next/bin/." "$tools/bin/"
+  rm -rf "$tools.next"
+}
+
 # Debian's packages, from the mirrors that the machine has.
 install_packages() {
   local package missing=()
