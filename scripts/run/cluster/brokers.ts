@@ -32,15 +32,29 @@ interface ClusterStatus {
   running_nodes: string[];
   /** Whom each node does not see. */
   partitions: Record<string, string[]>;
+  /** What a node has too little of. */
+  alarms: { resource: string; node: string }[];
 }
 
 const statusAt = async (cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<ClusterStatus> =>
   JSON.parse(await control(cluster, node, rabbitmq, 'rabbitmqctl', 'cluster_status', '--formatter', 'json'));
 
-/** Whether all brokers see each other, as that one says. */
-export async function areTogether(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<boolean> {
-  const { running_nodes, partitions } = await statusAt(cluster, node, rabbitmq);
-  return running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0;
+export interface Brokers {
+  /** Whether all of them see each other. */
+  areTogether: boolean;
+  /** Why none of them takes orders: which of them has too little of what (https://www.rabbitmq.com/docs/alarms). */
+  alarms: string[];
+}
+
+/** As that one says. */
+export async function brokersAt(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<Brokers> {
+  const { running_nodes, partitions, alarms } = await statusAt(cluster, node, rabbitmq);
+  return {
+    areTogether: running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0,
+    alarms: alarms
+      .filter(({ resource }) => resource === 'disk' || resource === 'memory')
+      .map(({ resource, node }) => `${resource} on ${node.split('@')[0]}`),
+  };
 }
 
 /** The queues of which not every copy works, each with how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */

@@ -1,5 +1,5 @@
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { areTogether, incompleteQueues } from './brokers.ts';
+import { brokersAt, incompleteQueues } from './brokers.ts';
 import type { Cluster } from './layout.ts';
 import { redundancy, stateOf } from './state.ts';
 
@@ -9,7 +9,9 @@ export async function isWhole(cluster: Cluster): Promise<boolean> {
   const rabbitmq = await findRabbitmq();
   const [first] = cluster.nodes;
   try {
-    return (await areTogether(cluster, first!, rabbitmq)) && (await incompleteQueues(cluster, first!, rabbitmq)).length === 0;
+    const { areTogether, alarms } = await brokersAt(cluster, first!, rabbitmq);
+    if (!areTogether || alarms.length > 0) return false;
+    return (await incompleteQueues(cluster, first!, rabbitmq)).length === 0;
   } catch {
     return false; // it does not answer, or its copies are gone
   }

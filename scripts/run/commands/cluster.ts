@@ -20,9 +20,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
-import { incompleteQueues } from '../cluster/brokers.ts';
+import { brokersAt, incompleteQueues } from '../cluster/brokers.ts';
 import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
-import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
+import { type Cluster, clusterOf, type Node, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone } from '../cluster/refill.ts';
@@ -135,8 +135,6 @@ async function portFor({ home }: Cluster, environment: Environment): Promise<num
   );
 }
 
-const NOT_TOLD = 'any queue: RabbitMQ of node-1 does not say';
-
 async function showStatus(cluster: Cluster): Promise<number> {
   const states = await Promise.all(cluster.nodes.map(stateOf));
   const lags = lagsOf(states.map(({ postgres }) => postgres));
@@ -161,13 +159,26 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
-  const incomplete = isWhole
-    ? await incompleteQueues(cluster, cluster.nodes[0]!, await findRabbitmq()).catch(() => [NOT_TOLD])
-    : [];
-  if (incomplete.length > 0)
+  const asked = cluster.nodes[states.findIndex(({ rabbitmq }) => rabbitmq)];
+  const { alarms, incomplete } = asked ? await brokersSay(cluster, asked, isWhole) : { alarms: [], incomplete: [] };
+  if (alarms.length > 0) sentences[0] = `Orders are refused until there is more ${alarms.join(' and ')}.`;
+  else if (incomplete.length > 0)
     sentences[0] = `Orders are taken. One more broker down may stop them: not all copies work of ${incomplete.join(', ')}.`;
   const cuts = await cutsOf(cluster);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);
-  return isWhole && incomplete.length === 0 ? 0 : 1;
+  return isWhole && alarms.length === 0 && incomplete.length === 0 ? 0 : 1;
+}
+
+/** What cannot be seen from outside. Which copies are missing is a question only where no node is. */
+async function brokersSay(cluster: Cluster, node: Node, isWhole: boolean): Promise<{ alarms: string[]; incomplete: string[] }> {
+  const rabbitmq = await findRabbitmq();
+  const [alarms, incomplete] = await Promise.all([
+    brokersAt(cluster, node, rabbitmq).then(
+      ({ alarms }) => alarms,
+      () => [],
+    ),
+    isWhole ? incompleteQueues(cluster, node, rabbitmq).catch(() => [`any queue: RabbitMQ of ${node.name} does not say`]) : [],
+  ]);
+  return { alarms, incomplete };
 }
