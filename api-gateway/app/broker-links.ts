@@ -37,6 +37,11 @@ export class BrokerLinks extends EventEmitter<{ open: [channel: ConfirmChannel] 
     return place < 0 ? undefined : this.#links[0];
   }
 
+  /** Those that would take orders beside the one in use. */
+  get spare(): BrokerLink[] {
+    return this.#links.slice(1).filter(({ obstacle }) => !obstacle);
+  }
+
   /** Why no node takes orders. */
   get obstacle(): Obstacle | undefined {
     if (this.choose()) return undefined;

@@ -33,7 +33,7 @@ const OBSTACLES: Record<number, Obstacle> = { 403: 'refused', 404: 'missing' };
  */
 export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }> {
   readonly name: string;
-  /** Confirms that are owed for too long. While there are any, the link takes no orders. */
+  /** Confirms that the channel owes for too long. While there are any, the link takes no orders. */
   overdue = 0;
   /** How often since the last confirm its channel was the last one that took orders, and fell silent. */
   silences = 0;
@@ -132,6 +132,7 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
       return this.#pause();
     }
     this.#channel = channel;
+    this.overdue = 0;
     this.#loseChannel = lose;
     this.#log.info('broker connected');
     this.emit('open', channel);

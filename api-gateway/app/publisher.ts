@@ -37,7 +37,7 @@ interface Waiting {
 /** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one even where no other node takes orders. */
 const CHANNEL_PATIENCE = 5000;
 
-/** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
+/** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. One that is older is to carry an order. */
 const NEW = 2000;
 
 /** Milliseconds after which a channel that was replaced surely takes orders again. */
@@ -60,6 +60,8 @@ export class Publisher {
   readonly #returned = new WeakMap<ConfirmChannel, string[]>();
   /** When each channel was opened, as long as the broker has taken no order on it. */
   readonly #untried = new WeakMap<ConfirmChannel, number>();
+  /** Channels whose first order is under way. */
+  readonly #warming = new WeakSet<ConfirmChannel>();
   /** When a channel was replaced because its first order was refused. */
   #replaced = Number.NEGATIVE_INFINITY;
   readonly #links: BrokerLinks;
@@ -84,7 +86,7 @@ export class Publisher {
   #send(message: OrderMessage, refused = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal();
-      const link = this.#links.choose();
+      const link = this.#coldLink() ?? this.#links.choose();
       if (refusal || !link?.channel) return reject(refusal);
       const { channel } = link;
       const span = message.trace.span && publicationSpan(message.trace.span, this.#options.queue, message.id);
@@ -118,6 +120,22 @@ export class Publisher {
         waiting.settle(orderProblems.unreachable());
       }
     });
+  }
+
+  /**
+   * A spare link whose channel has carried no order yet: it carries the next one, while the queue's leader works. RabbitMQ asks that
+   * leader at a channel's first message, and waits for its node where that stands still (rabbit_fifo_client); a channel that is known
+   * to the queue is told of another leader.
+   */
+  #coldLink(): BrokerLink | undefined {
+    const used = this.#links.counts.all > 1 ? this.#links.choose()?.channel : undefined;
+    if (!used || this.#untried.has(used)) return undefined;
+    const link = this.#links.spare.find(({ channel }) => {
+      const since = this.#untried.get(channel!);
+      return since !== undefined && performance.now() - since >= NEW && !this.#warming.has(channel!);
+    });
+    if (link) this.#warming.add(link.channel!);
+    return link;
   }
 
   /**
@@ -171,9 +189,8 @@ export class Publisher {
     const { publishTimeout } = this.#options;
     this.#inFlight--;
     waiting.overdue = true;
-    link.overdue++;
     waiting.settle(orderProblems.unknown());
-    if (link.overdue > 1) return;
+    if (link.channel !== channel || ++link.overdue > 1) return; // a new channel owes nothing
     const another = this.#links.choose();
     if (!another) this.#log.warn({ after_ms: publishTimeout }, 'broker does not confirm, refusing orders until it does');
     const patience = this.#patience(link, another);
@@ -193,9 +210,9 @@ export class Publisher {
     return Math.min(publishTimeout * 2 ** link.silences++, CHANNEL_PATIENCE);
   }
 
-  #leave({ overdue, link }: Waiting): void {
-    if (overdue) link.overdue--;
-    else this.#inFlight--;
+  #leave({ overdue, link, channel }: Waiting): void {
+    if (!overdue) this.#inFlight--;
+    else if (link.channel === channel) link.overdue--;
   }
 
   /** What the broker's confirm means: nothing where it took the order. A message that reached no queue is confirmed as well, after it came back. */

@@ -11,6 +11,9 @@ import { loadConfig } from '../app/config.ts';
 import { gatewayHealth } from '../app/health.ts';
 import { Publisher } from '../app/publisher.ts';
 
+/** Basic.Ack: AMQP 0-9-1, section 1.8.3.13. */
+const ACK = Buffer.from([0, 60, 0, 80]);
+
 /** Room for that many orders under way. */
 const ROOM = 20;
 
@@ -18,6 +21,8 @@ let env: Record<string, string>;
 let operator: Operator;
 /** Each stands for a node: two ways to one real broker. */
 let nodes: Relay[];
+/** That came through each: of one message or of several. */
+let confirms: number[];
 let links: BrokerLinks;
 let publisher: Publisher;
 let logged: Record<string, unknown>[];
@@ -28,7 +33,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   operator = await connectOperator(env);
   await operator.channel.purgeQueue(env.BILLING_QUEUE!);
-  nodes = await Promise.all([1, 2].map(() => Relay.listen(() => Number(env.RABBITMQ_PORT))));
+  confirms = [0, 0];
+  const count = (i: number) => () => (piece: Buffer) => {
+    for (let at = piece.indexOf(ACK); at >= 0; at = piece.indexOf(ACK, at + 1)) confirms[i]!++;
+  };
+  nodes = await Promise.all([0, 1].map((i) => Relay.listen(() => Number(env.RABBITMQ_PORT), count(i))));
 });
 afterEach(async () => {
   await publisher.close();
@@ -106,6 +115,17 @@ test('When the connection to the node in use is lost, the next order goes throug
   expect(moves()).toHaveLength(2);
 });
 
+test('Each channel carries one order soon, so that the queue knows it; all others go through the node in use', async () => {
+  await start(nodes);
+  const probes = [...confirms];
+  await expect
+    .poll(async () => [await kindOf(), confirms[1]], { timeout: 5000, interval: 20 })
+    .toEqual(['confirmed', probes[1]! + 1]);
+  for (let i = 0; i < 50; i++) expect(await kindOf()).toBe('confirmed');
+  expect(confirms[1]).toBe(probes[1]! + 1);
+  expect(moves()).toEqual([]);
+});
+
 test('When the node in use freezes, orders under way are unknown within 2 s, the next go through another; late confirms do no harm', async () => {
   const [first, second] = nodes as [Relay, Relay];
   await start(nodes);
@@ -151,6 +171,23 @@ test('When all nodes freeze, orders are refused at once until one is back, and e
   await expect.poll(replaced, { timeout: 2500 }).toEqual(nodes.map(nameOf));
   expect(links.counts.usable).toBe(0);
   nodes[0]!.heal();
+  await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
+});
+
+test('A new channel takes orders, whatever the one before it still owes', async () => {
+  const { home, rabbitmq, env: environment } = inject('services');
+  const broker = await startBroker({ home, port: rabbitmq.port, environment });
+  // The process that leads the queue stands still, as one whose node is frozen. A channel that waits for it, with its first message, is not closed.
+  const leader = `whereis(list_to_atom("${env.RABBITMQ_VHOST}_${env.BILLING_QUEUE}"))`;
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  await broker.control('eval', `sys:suspend(${leader}).`);
+  try {
+    for (const _ of nodes) expect(await kindOf()).toBe('outcome-unknown');
+    await expect.poll(() => links.counts.usable, { timeout: 3000, interval: 10 }).toBe(nodes.length);
+  } finally {
+    await broker.control('eval', `sys:resume(${leader}).`);
+  }
   await expect.poll(kindOf, { timeout: 5000, interval: 20 }).toBe('confirmed');
 });
 
