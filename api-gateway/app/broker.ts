@@ -37,6 +37,8 @@ export class BrokerLink extends EventEmitter<{ open: [channel: ConfirmChannel] }
   overdue = 0;
   /** How often since the last confirm its channel was the last one that took orders, and fell silent. */
   silences = 0;
+  /** How many first orders of its channels in a row were not taken. */
+  untaken = 0;
   #channel: ConfirmChannel | undefined;
   #connection: BrokerConnection | undefined;
   #obstacle: Obstacle = 'unreachable';

@@ -32,13 +32,25 @@ interface Waiting {
   overdue: boolean;
   link: BrokerLink;
   channel: ConfirmChannel;
+  /** Set for the first order of a spare channel. */
+  first: Untried | undefined;
+}
+
+/** A channel on which the broker has taken no order yet. */
+interface Untried {
+  since: number;
+  /** Whether its first order is under way. */
+  carries: boolean;
 }
 
 /** A channel that owes a confirm for longer than this (milliseconds) is given up for a new one even where no other node takes orders. */
 const CHANNEL_PATIENCE = 5000;
 
-/** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. One that is older is to carry an order. */
+/** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
 const NEW = 2000;
+
+/** Milliseconds after which a spare channel carries its first order; twice as many after each that was not taken, at most the second. */
+const [FIRST_ORDER, FIRST_ORDER_AT_MOST] = [2000, 60_000];
 
 /** Milliseconds after which a channel that was replaced surely takes orders again. */
 const REPLACED = 2000;
@@ -58,10 +70,7 @@ export class Publisher {
   #homeless = false;
   /** Ids of messages that came back and are not confirmed yet: an id twice where a client sent it twice at the same time. */
   readonly #returned = new WeakMap<ConfirmChannel, string[]>();
-  /** When each channel was opened, as long as the broker has taken no order on it. */
-  readonly #untried = new WeakMap<ConfirmChannel, number>();
-  /** Channels whose first order is under way. */
-  readonly #warming = new WeakSet<ConfirmChannel>();
+  readonly #untried = new WeakMap<ConfirmChannel, Untried>();
   /** When a channel was replaced because its first order was refused. */
   #replaced = Number.NEGATIVE_INFINITY;
   readonly #links: BrokerLinks;
@@ -75,7 +84,7 @@ export class Publisher {
     links.on('open', (channel) => {
       const returned: string[] = [];
       this.#returned.set(channel, returned);
-      this.#untried.set(channel, performance.now());
+      this.#untried.set(channel, { since: performance.now(), carries: false });
       channel.on('return', ({ properties }) => returned.push(properties.messageId));
     });
   }
@@ -86,14 +95,18 @@ export class Publisher {
   #send(message: OrderMessage, refused = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       const refusal = this.#refusal();
-      const link = this.#coldLink() ?? this.#links.choose();
+      const spare = refusal ? undefined : this.#spareToTry();
+      const link = spare ?? this.#links.choose();
       if (refusal || !link?.channel) return reject(refusal);
       const { channel } = link;
+      const first = spare && this.#untried.get(channel);
+      if (first) first.carries = true;
       const span = message.trace.span && publicationSpan(message.trace.span, this.#options.queue, message.id);
       const waiting: Waiting = {
         overdue: false,
         link,
         channel,
+        first,
         settle: (refusal) => {
           clearTimeout(deadline);
           span?.end(refusal && kindOf(refusal));
@@ -108,9 +121,11 @@ export class Publisher {
         channel.publish(ORDERS_EXCHANGE, this.#options.queue, content, publication(message, span?.traceparent), (error) => {
           this.#leave(waiting);
           const outcome = this.#outcome(id, channel, error);
-          if (!error) {
+          if (error) noteUntaken(waiting);
+          else {
             this.#untried.delete(channel);
             link.silences = 0;
+            link.untaken = 0;
           }
           if (isNack(error) && this.#giveUp(waiting, refused)) resolve(this.#send(message, refused + 1));
           waiting.settle(outcome); // of this attempt: after a second one it ends the span only
@@ -127,15 +142,14 @@ export class Publisher {
    * leader at a channel's first message, and waits for its node where that stands still (rabbit_fifo_client); a channel that is known
    * to the queue is told of another leader.
    */
-  #coldLink(): BrokerLink | undefined {
+  #spareToTry(): BrokerLink | undefined {
     const used = this.#links.counts.all > 1 ? this.#links.choose()?.channel : undefined;
     if (!used || this.#untried.has(used)) return undefined;
-    const link = this.#links.spare.find(({ channel }) => {
-      const since = this.#untried.get(channel!);
-      return since !== undefined && performance.now() - since >= NEW && !this.#warming.has(channel!);
+    return this.#links.spare.find(({ channel, untaken }) => {
+      const first = this.#untried.get(channel!);
+      const age = Math.min(FIRST_ORDER * 2 ** untaken, FIRST_ORDER_AT_MOST);
+      return first && !first.carries && performance.now() - first.since >= age;
     });
-    if (link) this.#warming.add(link.channel!);
-    return link;
   }
 
   /**
@@ -144,8 +158,8 @@ export class Publisher {
    * before (seen with RabbitMQ 3.10). A new channel knows the new leader: it is refused because the queue is full.
    */
   #giveUp({ link, channel, overdue }: Waiting, refused: number): boolean {
-    const since = this.#untried.get(channel);
-    if (this.#links.counts.all === 1 || overdue || since === undefined || performance.now() - since < NEW) return false;
+    const untried = this.#untried.get(channel);
+    if (this.#links.counts.all === 1 || overdue || !untried || performance.now() - untried.since < NEW) return false;
     if (link.channel === channel) {
       if (!this.#mayReplace()) return false;
       this.#replaced = performance.now();
@@ -189,11 +203,13 @@ export class Publisher {
     const { publishTimeout } = this.#options;
     this.#inFlight--;
     waiting.overdue = true;
+    noteUntaken(waiting);
     waiting.settle(orderProblems.unknown());
     if (link.channel !== channel || ++link.overdue > 1) return; // a new channel owes nothing
     const another = this.#links.choose();
     if (!another) this.#log.warn({ after_ms: publishTimeout }, 'broker does not confirm, refusing orders until it does');
-    const patience = this.#patience(link, another);
+    const patience = this.#patience(link, another !== undefined);
+    if (!another) link.silences++;
     setTimeout(() => {
       if (link.overdue > 0 && link.channel === channel) link.replaceChannel('a confirm is overdue');
     }, patience).unref();
@@ -203,11 +219,11 @@ export class Publisher {
    * Milliseconds that a channel has for a late confirm. With another node in use: until no order on it can be within its time any more.
    * Where none takes orders the queue may just choose its leader: the first new channel comes as soon, and those that fare no better later.
    */
-  #patience(link: BrokerLink, another: BrokerLink | undefined): number {
+  #patience({ silences }: BrokerLink, another: boolean): number {
     const { publishTimeout } = this.#options;
     if (this.#links.counts.all === 1) return CHANNEL_PATIENCE;
     if (another) return publishTimeout;
-    return Math.min(publishTimeout * 2 ** link.silences++, CHANNEL_PATIENCE);
+    return Math.min(publishTimeout * 2 ** silences, CHANNEL_PATIENCE);
   }
 
   #leave({ overdue, link, channel }: Waiting): void {
@@ -225,6 +241,13 @@ export class Publisher {
     returned.splice(place, 1);
     return orderProblems.missing();
   }
+}
+
+/** Of a spare channel's first order: the next one there comes later. */
+function noteUntaken({ first, link }: Waiting): void {
+  if (!first?.carries) return;
+  first.carries = false;
+  link.untaken++;
 }
 
 /** By amqplib's words: the error has no code. */

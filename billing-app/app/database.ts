@@ -26,6 +26,7 @@ export function openDatabase(address: DatabaseAddress) {
     query_timeout: 10_000,
     statement_timeout: 10_000, // the server's side of the same, so that it does not go on for nobody
     keepAlive: true,
+    idleTimeoutMillis: 0, // who is connected stays, while the password is changed on one of three nodes after the other
     onConnect: (client) => {
       client.on('notice', (notice) => {
         if (notice.routine === STANDBY_WAIT) cancelled = notice;

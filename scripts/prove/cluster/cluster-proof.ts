@@ -38,7 +38,11 @@ export interface ClusterProof {
   /** Why it ended before the last fault. */
   broken?: string;
   confirmed: number;
-  /** Of the confirmed ones. */
+  /** What the table has of them, or nothing where no PostgreSQL leads. */
+  books: Books | undefined;
+}
+
+interface Books {
   lost: number[];
   doubled: number[];
 }
@@ -76,10 +80,11 @@ export async function proveCluster(cluster: Cluster, plan: Plan): Promise<Cluste
   } catch (reason) {
     // What was confirmed until now is counted all the same.
     broken = plan.signal.aborted ? 'It was interrupted' : sentenceOf(reason as Error);
+    await startCluster(cluster, clusterEnvironment(cluster.home), plan.port, SILENT).catch(() => {});
   } finally {
     await clients.stop();
   }
-  return { strikes, broken, confirmed: clients.confirmed.size, ...(await balance(cluster, clients, user)) };
+  return { strikes, broken, confirmed: clients.confirmed.size, books: await balance(cluster, clients, user) };
 }
 
 async function strike(
@@ -135,16 +140,17 @@ async function makeWhole(cluster: Cluster, port: number, what: string): Promise<
 }
 
 /** What the table has of the confirmed orders, when no order waits any more. */
-async function balance(cluster: Cluster, { confirmed }: Clients, user: number): Promise<Pick<ClusterProof, 'lost' | 'doubled'>> {
-  let lost: number[] = [];
-  let doubled: number[] = [];
+async function balance(cluster: Cluster, { confirmed }: Clients, user: number): Promise<Books | undefined> {
+  let books: Books | undefined;
   await waitFor(WHOLE, async () => {
-    const stored = await storedOrders(cluster, user).catch(() => new Map<number, number>());
-    lost = [...confirmed].filter((number) => !stored.has(number));
-    doubled = [...stored].filter(([, count]) => count > 1).map(([number]) => number);
+    const stored = await storedOrders(cluster, user).catch(() => undefined);
+    if (!stored) return false;
+    const lost = [...confirmed].filter((number) => !stored.has(number));
+    const doubled = [...stored].filter(([, count]) => count > 1).map(([number]) => number);
+    books = { lost, doubled };
     return lost.length === 0;
   });
-  return { lost, doubled };
+  return books;
 }
 
 /** How often each order of that user is in the table. */

@@ -251,7 +251,7 @@ ${servers}
  * To the primary, wherever it is, and to whom films are read from: the primary and the standby that it waits for, which has applied a
  * film before that is answered as written (`synchronous_commit`). A session with one that is neither any longer is ended at once
  * (https://docs.haproxy.org/2.6/configuration.html#on-marked-down). A reader whom one refuses goes to the other (`redispatch`). One that
- * stood still says for a second what it was before, and has not what was written since: nobody reads there until it has said so for two.
+ * stood still says for a second what it was before, and has not what was written since: the others read there when it has said so for 1.5.
  */
 function databaseProxy({ nodes }: Cluster, { address }: Node): string {
   const servers = nodes

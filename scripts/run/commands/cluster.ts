@@ -159,7 +159,7 @@ async function showStatus(cluster: Cluster): Promise<number> {
     ]),
   );
   const { sentences, isWhole } = redundancy(states);
-  const asked = cluster.nodes[states.findIndex(({ rabbitmq }) => rabbitmq)];
+  const asked = cluster.nodes[states.findIndex(({ rabbitmq, etcd }) => rabbitmq && etcd)]; // a frozen one takes connections, too
   const { alarms, incomplete } = asked ? await brokersSay(cluster, asked, isWhole) : { alarms: [], incomplete: [] };
   if (alarms.length > 0) sentences[0] = `Orders are refused until there is more ${alarms.join(' and ')}.`;
   else if (incomplete.length > 0)

@@ -1,4 +1,4 @@
-// npm run reset [-- --cluster] [-- --yes]: stops the stack, or the three nodes of `npm run cluster`, and deletes its data
+// npm run reset [-- --cluster --yes]: stops the stack, or the three nodes of `npm run cluster`, and deletes its data
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,19 @@ import { createReport } from '../terminal/report.ts';
 /** Downloads and compiled code, which hold nothing of the user's, backups, the other topology's data, and locks, with the files that they are made of. */
 const KEPT = /^((compile-)?cache$|backups$|cluster$|((stack|install)\.)?lock)/;
 
+const STACK = {
+  what: 'the local stack',
+  stays: 'Backups below it stay, and the three nodes of npm run cluster.',
+  again: 'npm run reset',
+  unasked: 'npm run reset -- --yes',
+};
+const NODES = {
+  what: 'all three nodes',
+  stays: 'The stack of npm start stays, and backups.',
+  again: 'npm run reset -- --cluster',
+  unasked: 'npm run reset -- --cluster --yes',
+};
+
 await runCommand(async () => {
   const options = { yes: { type: 'boolean' }, cluster: { type: 'boolean' } } as const;
   const { yes, cluster } = parseArgs({ options }).values;
@@ -26,13 +39,13 @@ await runCommand(async () => {
     console.log(cluster ? 'There is no cluster.' : 'There is no local data.');
     return 0;
   }
+  const { what, stays, again, unasked } = cluster ? NODES : STACK;
   console.log(
-    `This stops ${cluster ? 'all three nodes' : 'the local stack'} and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. ${cluster ? 'The stack of npm start stays' : 'Backups below it stay, and the three nodes of npm run cluster'}.`,
+    `This stops ${what} and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. ${stays}`,
   );
-  const agreed =
-    yes || (await confirm('Delete it?', 'Nothing was deleted: say npm run reset -- --yes where nobody can be asked.'));
+  const agreed = yes || (await confirm('Delete it?', `Nothing was deleted: say ${unasked} where nobody can be asked.`));
   if (!agreed) throw new Failure('Nothing was deleted.');
-  endWith('Interrupted. Some of it may be deleted already: npm run reset does the rest.');
+  endWith(`Interrupted. Some of it may be deleted already: ${again} does the rest.`);
   const report = createReport();
   const deleteData = () => {
     for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });

@@ -82,6 +82,8 @@ if [[ ! -e $joined ]] && ! begins; then
   rm -rf "$home/mnesia"
 elif $changed && systemctl --quiet is-active rabbitmq-server; then
   if [[ -e $joined ]]; then
+    wait_for 120 'orders would stop without this broker: another one is missing, bring it up first. rabbitmqctl cluster_status says which' \
+      rabbitmq-upgrade --quiet await_online_quorum_plus_one --timeout 30
     bash "$(dirname "$0")/drain.sh" gateway
     rabbitmq-upgrade --quiet drain || true # lets another one lead the queues; a broker of the package's own making cannot
   fi

@@ -13,7 +13,6 @@ if [[ $installed != "$version" ]]; then
   rm -rf "$tools.next"
   npm install --global --prefix "$tools.next" "pm2@$version"
   put_in_place pm2
-  printf '%s\n' "$version" >"$tools/.pm2" # only now: an installation that was killed starts over
 fi
 ln -sfn "$tools/bin/pm2" /usr/local/bin/pm2
 
@@ -46,6 +45,7 @@ if [[ -n $installed && $installed != "$version" ]]; then
 else
   systemctl start pm2-root
 fi
+printf '%s\n' "$version" >"$tools/.pm2" # only now: what was killed in the middle starts over
 
 install_packages logrotate
 write_file /etc/logrotate.d/pm2 644 <<'ROTATE' || true
