@@ -35,12 +35,10 @@ restart() {
   kill -9 "$pid" 2>/dev/null || true
 }
 
-# From whom it is parted, as it says itself or as they say: one whose packets got lost may know of one only, or of nobody. And whether
-# they are parted from each other, too, as when a switch was away: then they start anew one after the other.
+# From whom it is parted, as it says itself or as they say: one whose packets got lost may know of one only, or of nobody.
 parted_from='
   Views = rabbit_node_monitor:partitions([node() | nodes()]),
-  lists:usort(lists:append([Parted || {Node, Parted} <- Views, Node =:= node()]) ++ [Node || {Node, Parted} <- Views, lists:member(node(), Parted)])
-    ++ [so_are_they || lists:any(fun({Node, Parted}) -> Node =/= node() andalso Parted -- [node()] =/= [] end, Views)].'
+  lists:usort(lists:append([Parted || {Node, Parted} <- Views, Node =:= node()]) ++ [Node || {Node, Parted} <- Views, lists:member(node(), Parted)]).'
 
 # In megabytes, disk_free_limit: with less no broker takes orders.
 has_room() { ((10#0$(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1 | tr --delete ' ') >= 200)); }
@@ -93,12 +91,12 @@ while sleep "${LOOK:-2}"; do
     # Without an answer it is asked again: nothing else would bring it back.
     parted=$("$@" eval "$parted_from" 2>/dev/null) || check_at=$((SECONDS + settle))
     count=$(tr --delete --complement @ <<<"$parted" | wc --bytes)
-    if ((count >= others)) && [[ $parted != *so_are_they* ]]; then
+    if ((count >= others)); then
       restart "it is parted from all others: $parted"
     elif ((count > 0)) && $waited; then
       restart "it is still parted: $parted"
     elif ((count > 0)); then
-      check_at=$((SECONDS + other_way + 15 * rank)) waited=true
+      check_at=$((SECONDS + other_way + 10 * rank)) waited=true
     fi
   fi
 

@@ -15,6 +15,7 @@ port=$(setting RABBITMQ_PORT)
 self=$(broker_of "$node")
 home=/var/lib/rabbitmq
 joined=$home/.member # lost with the disk, as the membership is
+outdated=$home/.outdated # the broker runs with files that have changed since
 
 changed=false
 write_file /etc/rabbitmq/rabbitmq-env.conf 644 <<CONF && changed=true
@@ -49,6 +50,8 @@ install_packages rabbitmq-server
 setting ERLANG_COOKIE | write_file "$home/.erlang.cookie" 400 && changed=true
 chown rabbitmq:rabbitmq "$home/.erlang.cookie"
 
+if $changed; then touch "$outdated"; fi # a provisioning that ends before the restart leaves it to the next one
+
 # from NODE PROGRAM ARGUMENTS...: RabbitMQ's tool, at another node's broker.
 from() { "$2" --quiet --node "$(broker_of "$1")" "${@:3}"; }
 
@@ -80,7 +83,7 @@ if [[ ! -e $joined ]] && ! begins; then
   wait_for 1800 "no broker of the cluster answers. If there is no cluster yet: CLUSTER_BEGIN=yes vagrant provision node-1-vm" find_neighbour
   forget_former_self
   rm -rf "$home/mnesia"
-elif $changed && systemctl --quiet is-active rabbitmq-server; then
+elif [[ -e $outdated ]] && systemctl --quiet is-active rabbitmq-server; then
   if [[ -e $joined ]]; then
     wait_for 120 'orders would stop without this broker: another one is missing, bring it up first. rabbitmqctl cluster_status says which' \
       rabbitmq-upgrade --quiet await_online_quorum_plus_one --timeout 30
@@ -94,6 +97,7 @@ systemctl --quiet enable rabbitmq-server
 systemctl start epmd.socket
 systemctl start --no-block rabbitmq-server # which would wait as long for one that never comes
 wait_for_unit 900 rabbitmq-server "$home" rabbitmqctl await_startup --timeout 30
+rm -f "$outdated"
 
 if [[ ! -e $joined ]] && ! begins; then
   say "joining the broker of $neighbour"

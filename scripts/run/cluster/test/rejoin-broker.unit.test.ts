@@ -85,15 +85,6 @@ test('a broker that is parted from all others starts anew', async () => {
   expect(timesAsked()).toBe(1);
 });
 
-test('where all are parted from each other, one waits for its turn before it starts anew', async () => {
-  await watch("['rabbit@b','rabbit@c',so_are_they]\n", { OTHER_WAY: '3' });
-  appendFileSync(join(folder, 'log'), PARTED);
-  await expect.poll(timesAsked, patience).toBe(1);
-  expect(ended()).toBe(false);
-  await expect.poll(ended, patience).toBe(true);
-  expect(timesAsked()).toBe(2);
-});
-
 test('one that is parted from one other starts anew when it still is after a while', async () => {
   await watch(FROM_ONE);
   appendFileSync(join(folder, 'log'), PARTED);
