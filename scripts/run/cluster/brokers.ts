@@ -32,29 +32,21 @@ interface ClusterStatus {
   running_nodes: string[];
   /** Whom each node does not see. */
   partitions: Record<string, string[]>;
-  /** What a node has too little of. */
-  alarms: { resource: string; node: string }[];
 }
 
 const statusAt = async (cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<ClusterStatus> =>
   JSON.parse(await control(cluster, node, rabbitmq, 'rabbitmqctl', 'cluster_status', '--formatter', 'json'));
 
-export interface Brokers {
-  /** Whether all of them see each other. */
-  areTogether: boolean;
-  /** Why none of them takes orders: which of them has too little of what (https://www.rabbitmq.com/docs/alarms). */
-  alarms: string[];
+/** Whether all brokers see each other, as that one says. It waits for one that stands still until that is given up. */
+export async function areTogether(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<boolean> {
+  const { running_nodes, partitions } = await statusAt(cluster, node, rabbitmq);
+  return running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0;
 }
 
-/** As that one says. */
-export async function brokersAt(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<Brokers> {
-  const { running_nodes, partitions, alarms } = await statusAt(cluster, node, rabbitmq);
-  return {
-    areTogether: running_nodes.length === cluster.nodes.length && Object.keys(partitions).length === 0,
-    alarms: alarms
-      .filter(({ resource }) => resource === 'disk' || resource === 'memory')
-      .map(({ resource, node }) => `${resource} on ${node.split('@')[0]}`),
-  };
+/** Why no broker takes orders: which of them has too little of what, as that one knows (https://www.rabbitmq.com/docs/alarms). */
+export async function alarmsAt(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<string[]> {
+  const answer = await control(cluster, node, rabbitmq, 'rabbitmqctl', 'eval', 'rabbit_alarm:get_alarms().');
+  return [...answer.matchAll(/resource_limit,(disk|memory),'?([\w-]+)@/g)].map(([, resource, name]) => `${resource} on ${name}`);
 }
 
 /** The queues of which not every copy works, each with how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */

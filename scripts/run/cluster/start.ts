@@ -13,7 +13,7 @@ import { type Environment, saveEnvironment } from '../stack/environment.ts';
 import { environmentOf, service } from '../stack/services.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
-import { brokersAt, forget, hasJoined, prepareBrokers } from './brokers.ts';
+import { areTogether, forget, hasJoined, prepareBrokers } from './brokers.ts';
 import { nodeEnvironment } from './environment.ts';
 import { isMember, replaceMember } from './etcd.ts';
 import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
@@ -75,8 +75,7 @@ export async function startServers(cluster: Cluster, environment: Environment, p
     await prepareDatabases(cluster, leader, environment);
   });
   const broker = report.step('RabbitMQ', async (detail) => {
-    const areTogether = async () => (await brokersAt(cluster, nodes[0]!, rabbitmq)).areTogether;
-    await requireUp('RabbitMQ is not up on every node', cluster, areTogether);
+    await requireUp('RabbitMQ is not up on every node', cluster, () => areTogether(cluster, nodes[0]!, rabbitmq));
     // One whose disk was full takes nothing until it has started anew (rejoin-broker.sh).
     await requireUp('RabbitMQ does not take its users and queues', cluster, () =>
       prepareBrokers(cluster, environment, rabbitmq).then(() => true),

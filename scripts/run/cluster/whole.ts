@@ -1,5 +1,5 @@
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { brokersAt, incompleteQueues } from './brokers.ts';
+import { alarmsAt, areTogether, incompleteQueues } from './brokers.ts';
 import type { Cluster } from './layout.ts';
 import { redundancy, stateOf } from './state.ts';
 
@@ -9,9 +9,9 @@ export async function isWhole(cluster: Cluster): Promise<boolean> {
   const rabbitmq = await findRabbitmq();
   const [first] = cluster.nodes;
   try {
-    const { areTogether, alarms } = await brokersAt(cluster, first!, rabbitmq);
-    if (!areTogether || alarms.length > 0) return false;
-    return (await incompleteQueues(cluster, first!, rabbitmq)).length === 0;
+    if (!(await areTogether(cluster, first!, rabbitmq))) return false;
+    const missing = await Promise.all([alarmsAt, incompleteQueues].map((of) => of(cluster, first!, rabbitmq)));
+    return missing.flat().length === 0;
   } catch {
     return false; // it does not answer, or its copies are gone
   }

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
-import { brokersAt, incompleteQueues } from '../cluster/brokers.ts';
+import { alarmsAt, incompleteQueues } from '../cluster/brokers.ts';
 import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, type Node, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
@@ -174,10 +174,7 @@ async function showStatus(cluster: Cluster): Promise<number> {
 async function brokersSay(cluster: Cluster, node: Node, isWhole: boolean): Promise<{ alarms: string[]; incomplete: string[] }> {
   const rabbitmq = await findRabbitmq();
   const [alarms, incomplete] = await Promise.all([
-    brokersAt(cluster, node, rabbitmq).then(
-      ({ alarms }) => alarms,
-      () => [],
-    ),
+    alarmsAt(cluster, node, rabbitmq).catch(() => []),
     isWhole ? incompleteQueues(cluster, node, rabbitmq).catch(() => [`any queue: RabbitMQ of ${node.name} does not say`]) : [],
   ]);
   return { alarms, incomplete };
