@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does:  installs PM2, in the version that package.json names, for root; has systemd start it; rotates its logs.
 # Why:   `sudo pm2 list` must show the service, and a reboot must bring back what `pm2 save` noted.
-# Needs: of .env: NODE, on one of three nodes.
+# Needs: of .env: NODE_IP, on one of three nodes.
 set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
@@ -40,7 +40,7 @@ fi
 if [[ -n $installed && $installed != "$version" ]]; then
   # Of several nodes: what is under way at the gateway needs inventory, which would end beside it.
   [[ ! -e $release/.env ]] || load_settings
-  [[ -z ${NODE:-} ]] || bash "$(dirname "$0")/drain.sh" gateway
+  [[ -z ${NODE_IP:-} ]] || bash "$(dirname "$0")/drain.sh" gateway
   systemctl restart pm2-root
 else
   systemctl start pm2-root

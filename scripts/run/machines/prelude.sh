@@ -40,7 +40,7 @@ wait_for() {
 trouble_of() {
   local state restarts free lines book=reliability advice='The broker'\''s or the database'\''s disk is damaged'
   # One of three has all it needs from the others.
-  [[ -z ${NODE:-} ]] || book=cluster advice='A node'\''s disk is gone'
+  [[ -z ${NODE_IP:-} ]] || book=cluster advice='A node'\''s disk is gone'
   state=$(systemctl show --property ActiveState --value "$1")
   [[ $state != active ]] || return 0
   restarts=$(systemctl show --property NRestarts --value "$1")
@@ -51,7 +51,7 @@ trouble_of() {
   [[ -z $free || $free -ge 200 ]] || {
     printf 'Only %s MB are free on the disk of %s: make room.\n' "$free" "$2"
     book=reliability advice='RabbitMQ is out of memory or disk'
-    [[ -z ${NODE:-} ]] || book=cluster advice='A node'\''s disk is full'
+    [[ -z ${NODE_IP:-} ]] || book=cluster advice='A node'\''s disk is full'
   }
   if [[ $lines == *eaddrinuse* || $lines == *'Address already in use'* ]]; then
     printf 'Its port is taken: ss --listening --tcp --processes shows by what.\n'
@@ -142,7 +142,7 @@ broker_of() { printf '%s@%s' "$1" "$(address_of "$1")"; }
 # Whether this is a node of a cluster that can do nothing yet: both others are down, as after a power cut of all three.
 is_alone() {
   local one
-  [[ -n ${NODE:-} ]] || return
+  [[ -n ${NODE_IP:-} ]] || return
   while IFS= read -r one; do
     ! timeout 5 bash -c "exec 3<>/dev/tcp/$(address_of "$one")/22" 2>/dev/null || return
   done < <(others)

@@ -24,7 +24,7 @@ works() {
 
 # On one of three nodes the queue has consumers of the others, too: there it is asked itself, where it says how it is.
 works_billing() {
-  if [[ -n ${NODE:-} && -n ${BILLING_METRICS_PORT:-} ]]; then
+  if [[ -n ${NODE_IP:-} && -n ${BILLING_METRICS_PORT:-} ]]; then
     curl --silent --show-error --fail --max-time 20 --output /dev/null "http://127.0.0.1:$BILLING_METRICS_PORT/readyz"
   else
     timeout 300 rabbitmqctl --quiet list_queues --vhost "$RABBITMQ_VHOST" --no-table-headers name consumers |
