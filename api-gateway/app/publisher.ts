@@ -49,7 +49,10 @@ const CHANNEL_PATIENCE = 5000;
 /** A channel that was opened less than this long ago (milliseconds) knows the queue's leader. */
 const NEW = 2000;
 
-/** Milliseconds after which a spare channel carries its first order; twice as many after each that was not taken, at most the second. */
+/**
+ * Milliseconds after which a spare channel carries its first order; twice as many after each that was not taken, at most the second.
+ * Not before NEW: a refusal is tried elsewhere only then.
+ */
 const [FIRST_ORDER, FIRST_ORDER_AT_MOST] = [2000, 60_000];
 
 /** Milliseconds after which a channel that was replaced surely takes orders again. */
@@ -60,7 +63,7 @@ const REPLACED = 2000;
  *
  * Nothing is kept for later: what the broker does not take now is refused now, so that a refused order is never stored
  * behind the client's back, and a long outage costs no memory. While a confirm is overdue that node counts as away,
- * and further orders go to another, or are refused at once; the late confirm ends that.
+ * and further orders go to another, or are refused at once; the late confirm ends that, or a new channel.
  */
 export class Publisher {
   #closing = false;
@@ -143,7 +146,7 @@ export class Publisher {
    * to the queue is told of another leader.
    */
   #spareToTry(): BrokerLink | undefined {
-    const used = this.#links.counts.all > 1 ? this.#links.choose()?.channel : undefined;
+    const used = this.#links.choose()?.channel;
     if (!used || this.#untried.has(used)) return undefined;
     return this.#links.spare.find(({ channel, untaken }) => {
       const first = this.#untried.get(channel!);

@@ -135,8 +135,15 @@ function absolute(program: string): string {
 const isOnline = ({ status }: App) => status === 'online';
 
 async function requireUp<T>(problem: string, cluster: Cluster, check: () => Promise<T | undefined | false>): Promise<T> {
-  const result = await waitFor(LIMIT, async () => check().catch(() => undefined));
-  if (!result) throw new Failure(`${problem} after ${LIMIT / 1000} seconds: see ${join(cluster.home, 'node-*/pm2/logs')}.`);
+  let reason = '';
+  const result = await waitFor(LIMIT, () =>
+    check().catch((error: Error) => {
+      reason = ` (${error.message.trim().split('\n').at(-1)})`; // behind the command that failed
+      return undefined;
+    }),
+  );
+  if (!result)
+    throw new Failure(`${problem} after ${LIMIT / 1000} seconds${reason}: see ${join(cluster.home, 'node-*/pm2/logs')}.`);
   return result;
 }
 

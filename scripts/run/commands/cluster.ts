@@ -161,7 +161,8 @@ async function showStatus(cluster: Cluster): Promise<number> {
   const { sentences, isWhole } = redundancy(states);
   const asked = cluster.nodes[states.findIndex(({ rabbitmq, etcd }) => rabbitmq && etcd)]; // a frozen one takes connections, too
   const { alarms, incomplete } = asked ? await brokersSay(cluster, asked, isWhole) : { alarms: [], incomplete: [] };
-  if (alarms.length > 0) sentences[0] = `Orders are refused until there is more ${alarms.join(' and ')}.`;
+  const enough = states.filter(({ rabbitmq }) => rabbitmq).length * 2 > states.length;
+  if (alarms.length > 0) sentences.splice(0, enough ? 1 : 0, `Orders are refused until there is more ${alarms.join(' and ')}.`);
   else if (incomplete.length > 0)
     sentences[0] = `Orders are taken. One more broker down may stop them: not all copies work of ${incomplete.join(', ')}.`;
   const cuts = await cutsOf(cluster);

@@ -37,10 +37,10 @@ write_file /etc/rabbitmq/advanced.config 644 <<'CONF' && changed=true
 [{aten, [{poll_interval, 1000}]}].
 CONF
 write_file /etc/systemd/system/rabbitmq-server.service.d/crud-master.conf 644 <<'UNIT' && systemctl daemon-reload
-# Also after an end without an error: rejoin-broker.sh asks for one.
 [Unit]
 StartLimitIntervalSec=0
 
+# Also after an end without an error: rejoin-broker.sh asks for one.
 [Service]
 Restart=always
 RestartSec=2

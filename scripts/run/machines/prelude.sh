@@ -39,8 +39,7 @@ wait_for() {
 # An active unit is no trouble, however often it was restarted before.
 trouble_of() {
   local state restarts free lines book=reliability advice='The broker'\''s or the database'\''s disk is damaged'
-  # One of three has all it needs from the others.
-  [[ -z ${NODE_IP:-} ]] || book=cluster advice='A node'\''s disk is gone'
+  [[ -z ${NODE_IP:-} ]] || book=cluster advice='A node does not come back'
   state=$(systemctl show --property ActiveState --value "$1")
   [[ $state != active ]] || return 0
   restarts=$(systemctl show --property NRestarts --value "$1")
