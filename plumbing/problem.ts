@@ -75,3 +75,14 @@ export function problems(log: Logger): Middleware {
     else if (ctx.status === 501) answerProblem(ctx, 501, { detail: `The method ${ctx.method} is not known here.` });
   };
 }
+
+/** How Node names it when a client ends its connection before it has its answer. */
+const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
+
+/** For Koa's `error`: what fails after the answer has begun. Koa has cut the connection, and the client knows that it is incomplete. */
+export function brokenAnswers(log: Logger) {
+  return (error: NodeJS.ErrnoException, ctx: Context): void => {
+    if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
+    log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'answer broken off');
+  };
+}

@@ -4,7 +4,7 @@ import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
 import { apiRoute } from '@crud-master/plumbing/metrics';
-import { problems } from '@crud-master/plumbing/problem';
+import { brokenAnswers, problems } from '@crud-master/plumbing/problem';
 import type { Spans } from '@crud-master/plumbing/spans';
 import Router from '@koa/router';
 import Koa from 'koa';
@@ -39,7 +39,7 @@ export function createApp({ log, inventory, publish, health, watch, live, config
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const page = livePage(live, config.livePage.audience);
   const app = new Koa();
-  app.on('error', (error: Error) => log.error({ err: error }, 'request failed'));
+  app.on('error', brokenAnswers(log));
   app.use(tracing(spans, routeOf));
   app.use(besideApi(probes.routes())); // before the access log and the limits: those who probe are no clients
   app.use(accessLog(log, watch));

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { type AddressInfo, connect } from 'node:net';
+import { standardOutput } from '@crud-master/plumbing/output';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { startGateway, type TestGateway } from './harness/gateway.ts';
 
 let inventory: Server | undefined;
@@ -12,10 +13,14 @@ afterEach(async () => {
   inventory?.close();
 });
 
-async function start(listener: RequestListener, broker: Parameters<typeof startGateway>[3] = { obstacle: undefined }) {
+async function start(
+  listener: RequestListener,
+  broker: Parameters<typeof startGateway>[3] = { obstacle: undefined },
+  settings: Record<string, string> = {},
+) {
   inventory = createServer(listener).listen(0, '127.0.0.1');
   await once(inventory, 'listening');
-  gateway = await startGateway((inventory.address() as AddressInfo).port, {}, undefined, broker);
+  gateway = await startGateway((inventory.address() as AddressInfo).port, settings, undefined, broker);
 }
 
 const ask = async (path: string, method = 'GET') => {
@@ -141,4 +146,27 @@ test('other methods are answered 405', async () => {
   const { status, headers } = await ask('/readyz', 'POST');
   expect(status).toBe(405);
   expect(headers.get('allow')).toBe('HEAD, GET');
+});
+
+test('is no error of the gateway when who asked has gone before the answer', async () => {
+  const asked = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  await start(
+    async (_req, res) => {
+      asked.resolve();
+      await left.promise;
+      res.end('{"status":"ok","parts":{}}');
+    },
+    undefined,
+    { LOG_LEVEL: 'info' },
+  );
+  const lines = vi.spyOn(standardOutput, 'write').mockReturnValue();
+  const socket = connect(gateway!.port, '127.0.0.1');
+  socket.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.promise;
+  socket.resetAndDestroy();
+  await expect.poll(() => gateway!.server.connections()).toBe(0);
+  left.resolve();
+  await ask('/readyz');
+  expect(lines.mock.calls.join('\n')).not.toContain('error');
 });

@@ -4,7 +4,7 @@ import { accessLog, type Watch } from '@crud-master/plumbing/access-log';
 import { besideApi } from '@crud-master/plumbing/beside-api';
 import { addHealth, type Health } from '@crud-master/plumbing/health';
 import type { Logger } from '@crud-master/plumbing/log';
-import { problems } from '@crud-master/plumbing/problem';
+import { brokenAnswers, problems } from '@crud-master/plumbing/problem';
 import { givenRequestId } from '@crud-master/plumbing/request-id';
 import { traceAnswer } from '@crud-master/plumbing/server-span';
 import type { Spans } from '@crud-master/plumbing/spans';
@@ -26,17 +26,11 @@ interface AppParts {
   spans?: Spans | undefined;
 }
 
-const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET']);
-
 export function createApp({ database, health, watch, log, bodyLimit, spans }: AppParts): Koa {
   const movies = moviesRouter(database, bodyLimit);
   const probes = addHealth(new Router({ sensitive: true, methods: METHODS }), health);
   const app = new Koa();
-  // What fails after the answer has begun: Koa has cut the connection, and the client knows that the list is incomplete.
-  app.on('error', (error: NodeJS.ErrnoException, ctx: Koa.Context) => {
-    if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
-    log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'answer broken off');
-  });
+  app.on('error', brokenAnswers(log));
   app.use(tracing(spans));
   app.use(besideApi(probes.routes())); // before the access log: probes would fill it
   app.use(accessLog(log, watch));

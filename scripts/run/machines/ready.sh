@@ -11,8 +11,12 @@ service=$1
 load_settings
 app=$(node -p "require('$release/$service/ecosystem.config.cjs').apps[0].name")
 
+# What costs little first: PM2's list takes two processes of Node.
 works() {
-  [[ $(pm2 jlist | status_in "$app" /dev/stdin) == online ]] || return
+  answers && [[ $(pm2 jlist | status_in "$app" /dev/stdin) == online ]]
+}
+
+answers() {
   case $service in
     # Any answer will do: inventory may be away.
     api-gateway) curl --silent --show-error --max-time 20 --output /dev/null "http://127.0.0.1:$API_GATEWAY_PORT/api/movies/1" ;;
@@ -52,13 +56,16 @@ if [[ ${CLUSTER_BEGIN:-} != yes ]] && is_alone; then
   say 'both other nodes are down: this one works when one of them is up'
   exit
 fi
-limit=$((SECONDS + 900))
-until works; do
-  reason=$(trouble)
-  [[ -z $reason ]] || fail "$app cannot work. $reason"
+limit=$((SECONDS + 900)) look_at=0
+until said=$(works 2>&1); do
+  if ((SECONDS >= look_at)); then
+    reason=$(trouble)
+    [[ -z $reason ]] || fail "$app cannot work. $reason"
+    look_at=$((SECONDS + 10))
+  fi
   ((SECONDS < limit)) || {
     pm2 logs "$app" --nostream --lines 30 >&2
-    fail "$app does not work. The last lines of its log are above."
+    fail "$app does not work${said:+ ($said)}. The last lines of its log are above."
   }
   sleep 1
 done
