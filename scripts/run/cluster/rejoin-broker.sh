@@ -21,7 +21,7 @@ shift 8
 
 settle=${SETTLE:-5}        # seconds from a partition's end, or since there is room, until it acts
 other_way=${OTHER_WAY:-20} # seconds for another node, which may have been the one that was away, to act
-deaf=${DEAF:-90}           # seconds that a broker may take to come up
+deaf=${DEAF:-90}           # seconds that a broker may take to come up; twice as many after each time that it was too slow
 
 restart() {
   local pid
@@ -55,7 +55,7 @@ ended_copies() {
 
 size() { stat --format %s "$log" 2>/dev/null || echo 0; }
 
-seen=$(size) check_at=-1 waited=false full=false failed=false lacked=false deaf_since=-1
+seen=$(size) check_at=-1 waited=false full=false failed=false lacked=false deaf_since=-1 patience=$deaf
 echo "reads $log"
 while sleep "${LOOK:-2}"; do
   end=$(size)
@@ -101,11 +101,11 @@ while sleep "${LOOK:-2}"; do
   fi
 
   if (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; then
-    deaf_since=-1
+    deaf_since=-1 patience=$deaf
   elif ((deaf_since < 0)); then
     deaf_since=$SECONDS
-  elif ((SECONDS - deaf_since > deaf)); then
-    restart "it took no connection for $deaf seconds"
-    deaf_since=-1
+  elif ((SECONDS - deaf_since > patience)); then
+    restart "it took no connection for $patience seconds"
+    deaf_since=-1 patience=$((2 * patience))
   fi
 done

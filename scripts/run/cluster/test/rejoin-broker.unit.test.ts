@@ -22,8 +22,7 @@ let said: string;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'rejoin-'));
-  broker = spawn('sleep', ['600']); // what stands for it
-  writeFileSync(join(folder, 'pid'), String(broker.pid));
+  begin();
   writeFileSync(join(folder, 'log'), PARTED);
   writeFileSync(join(folder, 'df'), `#!/bin/sh\nexec cat ${join(folder, 'room')}\n`, { mode: 0o755 });
   roomIs(1000);
@@ -35,6 +34,11 @@ afterEach(() => {
   port.close();
   rmSync(folder, { recursive: true });
 });
+
+function begin(): void {
+  broker = spawn('sleep', ['600']); // what stands for it
+  writeFileSync(join(folder, 'pid'), String(broker.pid));
+}
 
 /** Starts the script, which finds `says` when it asks the broker. */
 async function watch(answer: string, limits: Record<string, string> = {}): Promise<void> {
@@ -197,4 +201,20 @@ test('one that takes no connection for too long starts anew; what its log said b
   await watch('[]\n', { DEAF: '0' });
   await expect.poll(ended, patience).toBe(true);
   expect(timesAsked()).toBe(0);
+});
+
+test('one that is slow to come up gets twice the time after each restart, until it takes connections', async () => {
+  const { port: number } = port.address() as { port: number };
+  const restarts = () => [...said.matchAll(/for (\d+) seconds/g)].map(([, seconds]) => seconds);
+  await watch('[]\n', { DEAF: '1' });
+  port.close();
+  await expect.poll(restarts, patience).toEqual(['1']);
+  begin();
+  await expect.poll(restarts, patience).toEqual(['1', '2']);
+  const heard = once(port, 'connection');
+  port.listen(number, '127.0.0.1');
+  await heard;
+  port.close();
+  begin();
+  await expect.poll(restarts, patience).toEqual(['1', '2', '1']);
 });
