@@ -75,7 +75,7 @@ test('without inventory it is 503, and names no address', async () => {
   const { status, text } = await ask('/readyz');
   expect(status).toBe(503);
   expect(JSON.parse(text).parts.inventory).toMatchObject({ state: 'down', reason: 'cannot be reached' });
-  expect(text).not.toMatch(/127|ECONN/);
+  expect(text).not.toMatch(/127\.|ECONN/);
 });
 
 test('a frozen inventory is noticed within 1.5 s, and the process is alive meanwhile', async () => {
