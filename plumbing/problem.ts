@@ -82,7 +82,7 @@ const CLIENT_LEFT = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'EPIPE', 'ECONNRESET'
 /** For Koa's `error`: what fails after the answer has begun. Koa has cut the connection, and the client knows that it is incomplete. */
 export function brokenAnswers(log: Logger) {
   return (error: NodeJS.ErrnoException, ctx: Context): void => {
-    if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so
+    if (CLIENT_LEFT.has(error.code ?? '')) return; // the access log says so, of all but probes
     log.error({ err: error, request_id: ctx.state.requestId, trace_id: ctx.state.traceId }, 'answer broken off');
   };
 }
