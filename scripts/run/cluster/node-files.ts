@@ -6,19 +6,9 @@ import type { Unprivileged } from '../servers/postgres/binaries.ts';
 import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
 import { etcdApi, peerUrl } from './etcd.ts';
 import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
+import { MARK } from './processes.ts';
+import type { Program } from './programs.ts';
 import { isSince, type Tools } from './tools.ts';
-
-/** A program that PM2 keeps running on a node. */
-export interface Program {
-  name: string;
-  script: string;
-  args: string[];
-  cwd: string;
-  env: Record<string, string>;
-}
-
-/** What marks a process of that node, in its environment. */
-export const MARK = 'CRUD_MASTER_NODE';
 
 /** The port mapper that all share has each name once. */
 export const brokerName = ({ name, address }: Node) => `${name}@${address}`;

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isFrozen, waitFor } from '../servers/process.ts';
 import type { Node } from './layout.ts';
-import { MARK } from './node-files.ts';
+
+/** What marks a process of that node, in its environment. */
+export const MARK = 'CRUD_MASTER_NODE';
 
 /** Every process of that node, whoever started it: by its environment, and PostgreSQL's by their working directory. */
 export function processesOf({ folder }: Node): number[] {

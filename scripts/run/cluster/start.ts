@@ -1,9 +1,8 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
 import { databases, migrate } from '../servers/migrations.ts';
-import { type App, listApps, startApp } from '../servers/pm2/apps.ts';
-import { pm2, startDaemon } from '../servers/pm2/daemon.ts';
+import { listApps, startApp } from '../servers/pm2/apps.ts';
+import { pm2 } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
 import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
@@ -18,8 +17,9 @@ import { nodeEnvironment } from './environment.ts';
 import { isMember, replaceMember } from './etcd.ts';
 import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
 import { buildNetwork, entryTo, mend } from './network.ts';
-import { MARK, type Program, prepareNetwork, preparePrograms } from './node-files.ts';
-import { thawNode } from './processes.ts';
+import { prepareNetwork, preparePrograms } from './node-files.ts';
+import { MARK, thawNode } from './processes.ts';
+import { isOnline, startPrograms } from './programs.ts';
 import { accepts, leaderOf, stateOf } from './state.ts';
 import { findTools } from './tools.ts';
 
@@ -104,35 +104,6 @@ async function makeRoom(cluster: Cluster, node: Node, other: Node, rabbitmq: Rab
     await forget(cluster, node, other, rabbitmq);
   }
 }
-
-/** Those of that home that are down. `entry`: to the network that all of it is on, because PM2's daemon is. */
-async function startPrograms(home: string, programs: Program[], entry: string[] = []): Promise<void> {
-  mkdirSync(join(home, 'pm2'), { recursive: true, mode: 0o700 });
-  await startDaemon(home, { [MARK]: home, PM2_KILL_SIGNAL: 'SIGTERM' }, entry); // PM2's own is SIGINT, which Erlang takes for a question
-  const online = new Set((await listApps(home)).filter(isOnline).map(({ name }) => name));
-  const down = programs.filter(({ name }) => !online.has(name));
-  if (down.length === 0) return;
-  const file = join(home, 'servers.json');
-  writeFileSync(file, JSON.stringify({ apps: down.map(supervised) }), { mode: 0o600 });
-  await pm2(home, ['start', file, '--silent']);
-}
-
-/** As systemd keeps it in the machines. */
-const supervised = (program: Program) => ({
-  ...program,
-  script: absolute(program.script),
-  interpreter: 'none',
-  exp_backoff_restart_delay: 200, // milliseconds
-  kill_timeout: 30_000,
-});
-
-function absolute(program: string): string {
-  if (program.startsWith('/')) return program;
-  const folder = (process.env.PATH ?? '').split(delimiter).find((one) => one && existsSync(join(one, program)));
-  return folder ? join(folder, program) : program;
-}
-
-const isOnline = ({ status }: App) => status === 'online';
 
 async function requireUp<T>(problem: string, cluster: Cluster, check: () => Promise<T | undefined | false>): Promise<T> {
   let reason = '';
