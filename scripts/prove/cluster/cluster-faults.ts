@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { control } from '../../run/cluster/brokers.ts';
 import { clusterEnvironment } from '../../run/cluster/environment.ts';
-import { type Cluster, type Node, PORTS } from '../../run/cluster/layout.ts';
+import { type Cluster, dataOf, type Node, PORTS } from '../../run/cluster/layout.ts';
 import { cut } from '../../run/cluster/network.ts';
 import { freezeNode, killNode } from '../../run/cluster/processes.ts';
 import { restartNodes } from '../../run/cluster/rolling.ts';
@@ -111,7 +111,7 @@ const ofProgram =
 
 function pidsOf(node: Node, program: (typeof PROGRAMS)[number]): number[] {
   if (program !== 'postgres') return appPids(node.folder, program);
-  return [Number(readFileSync(join(node.folder, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0])];
+  return [Number(readFileSync(join(dataOf(node), 'postmaster.pid'), 'utf8').split('\n')[0])];
 }
 
 /**

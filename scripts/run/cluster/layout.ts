@@ -113,6 +113,9 @@ function secretsOf(home: string): Secrets {
 /** Whether all servers were up once, when `start.ts` saves their environment. Before that no node has anything that another one would miss. */
 export const wasFormed = ({ home }: Cluster): boolean => existsSync(join(home, 'environment.json'));
 
+/** Where its PostgreSQL has its data. */
+export const dataOf = ({ folder }: Node): string => join(folder, 'postgres', 'data');
+
 /** By its name, or by its number. */
 export function nodeNamed(cluster: Cluster, name: string | undefined): Node {
   const found = cluster.nodes.find((node) => node.name === name || node.name === `node-${name}`);

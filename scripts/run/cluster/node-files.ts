@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { checkout } from '../checkout.mjs';
 import type { Unprivileged } from '../servers/postgres/binaries.ts';
 import { pathFromCheckout, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
 import { etcdApi, peerUrl } from './etcd.ts';
-import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
+import { type Cluster, dataOf, type Node, PORTS, wasFormed } from './layout.ts';
 import { MARK } from './processes.ts';
 import type { Program } from './programs.ts';
 import { isSince, type Tools } from './tools.ts';
@@ -28,15 +28,14 @@ export function preparePrograms(
   writeFileSync(patroniFile, stringify(patroniSettings(cluster, node, tools)), { mode: 0o600 });
   const haproxyFile = join(folder, 'haproxy.cfg');
   writeFileSync(haproxyFile, databaseProxy(cluster, node));
-  const [patroni, ...patroniArgs] = [...user.prefix, tools.python, tools.patroni, patroniFile];
   writeBrokerFiles(cluster, node);
   const erlang = brokerEnvironment(cluster, node, rabbitmq);
   return [
     { name: 'etcd', script: tools.etcd, args: etcdArguments(cluster, node, tools), cwd: folder, env: { ...env, GOGC: '25' } },
     {
       name: 'patroni',
-      script: patroni!,
-      args: patroniArgs,
+      script: join(import.meta.dirname, 'discard-half-copy.sh'),
+      args: [dataOf(node), ...user.prefix, tools.python, tools.patroni, patroniFile],
       cwd: folder,
       env: { ...env, ...tools.environment, MALLOC_ARENA_MAX: '1' },
     },
@@ -72,8 +71,6 @@ function etcdArguments(cluster: Cluster, node: Node, tools: Tools): string[] {
     'initial-advertise-peer-urls': peerUrl(node),
     'initial-cluster': peers,
     'initial-cluster-state': wasFormed(cluster) ? 'existing' : 'new', // read by one without data
-    'heartbeat-interval': '250', // milliseconds, as the next
-    'election-timeout': '2500',
     'pre-vote': 'true', // else one that was cut off unseats the leader when it is back, and with it the primary (seen: 12 s)
     'auto-compaction-retention': '1', // hours
     'enable-v2': String(etcdApi(tools) === 'etcd'),
@@ -87,7 +84,8 @@ function etcdArguments(cluster: Cluster, node: Node, tools: Tools): string[] {
 const keepsSlots = (tools: Tools): boolean => isSince('4.0.0', tools);
 
 /** Measured with these: docs/cluster.md. Times are seconds, as Patroni has them (https://patroni.readthedocs.io/en/latest/dynamic_configuration.html). */
-function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, folder }: Node, tools: Tools): object {
+function patroniSettings({ nodes, secrets, host }: Cluster, node: Node, tools: Tools): object {
+  const { name, address, folder } = node;
   // This computer: its own commands, and on loopback whom the system takes for the sender.
   const ours = [...nodes.map(({ address }) => address), host].map((address) => `${address}/32`);
   return {
@@ -124,7 +122,7 @@ function patroniSettings({ nodes, secrets, host }: Cluster, { name, address, fol
       basebackup: [{ checkpoint: 'fast' }], // else a new standby waits for the primary's next checkpoint: a minute was seen
       listen: `${address}:${PORTS.postgres}`,
       connect_address: `${address}:${PORTS.postgres}`,
-      data_dir: join(folder, 'postgres', 'data'),
+      data_dir: dataOf(node),
       bin_dir: tools.postgres,
       pgpass: join(folder, 'postgres', 'pgpass'),
       authentication: {
@@ -171,6 +169,13 @@ export function prepareNetwork(
     },
     ...(isolated ? [] : [portMapper(cluster, nodes, rabbitmq, env)]),
   ];
+}
+
+/** The port of the clients' address, as it was written last. */
+export function portWritten(home: string): number | undefined {
+  const file = join(home, 'haproxy.cfg');
+  const [, port] = /^ *bind [\d.]+:(\d+)$/m.exec(existsSync(file) ? readFileSync(file, 'utf8') : '') ?? [];
+  return port ? Number(port) : undefined;
 }
 
 function rejoinArguments({ nodes }: Cluster, node: Node, rabbitmq: RabbitmqInstallation): string[] {

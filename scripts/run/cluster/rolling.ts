@@ -7,7 +7,7 @@ import type { Environment } from '../stack/environment.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { type Report, SILENT } from '../terminal/report.ts';
 import { giveLeaseBack } from './etcd.ts';
-import type { Cluster, Node } from './layout.ts';
+import { type Cluster, dataOf, type Node } from './layout.ts';
 import { signal } from './processes.ts';
 import { startCluster, superuserAt } from './start.ts';
 import { leaderOf, lookAgain, nodeThatIs } from './state.ts';
@@ -65,7 +65,7 @@ async function handOver(cluster: Cluster, node: Node, environment: Environment):
 /** Gives whether it has ended. */
 async function stopPrimary(tools: Tools, cluster: Cluster, node: Node, { MOVIES_DB_NAME }: Environment): Promise<boolean> {
   const { host, port, superuser, password } = superuserAt(cluster, node);
-  const { stdout } = await run(join(import.meta.dirname, 'hand-over.sh'), [join(node.folder, 'postgres', 'data')], {
+  const { stdout } = await run(join(import.meta.dirname, 'hand-over.sh'), [dataOf(node)], {
     timeout: LIMIT,
     env: {
       PATH: `${tools.postgres}:${process.env.PATH}`,

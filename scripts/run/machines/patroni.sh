@@ -95,7 +95,7 @@ ${clients}  parameters:
 CONF
 chown postgres:postgres /etc/patroni/config.yml
 # Who stops Patroni hands the primary over. Where it ends by itself there is no MAINPID, PostgreSQL goes on, and systemd starts it again.
-for script in hand-over stop-patroni; do
+for script in discard-half-copy hand-over stop-patroni; do
   write_file "/usr/local/lib/crud-master/$script.sh" 755 <"$source/scripts/run/cluster/$script.sh" || true
 done
 write_file /etc/systemd/system/patroni.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
@@ -105,6 +105,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Environment=MALLOC_ARENA_MAX=1
+ExecStartPre=/usr/local/lib/crud-master/discard-half-copy.sh /var/lib/postgresql/crud-master/$version
 ExecStop=-/usr/bin/env PGPORT=$port PGDATABASE=$movies /usr/local/lib/crud-master/stop-patroni.sh \${MAINPID} $node /var/lib/postgresql/crud-master/$version $endpoints $api $others
 SuccessExitStatus=SIGKILL
 Restart=always
