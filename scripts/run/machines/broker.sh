@@ -76,9 +76,11 @@ forget_former_self() {
   from "$neighbour" rabbitmqctl forget_cluster_node "$self"
 }
 
-begins() { [[ ${CLUSTER_BEGIN:-} == yes ]]; }
+# Where Vagrant has lost its notes, there is a cluster all the same.
+begins=false
+if [[ ! -e $joined && ${CLUSTER_BEGIN:-} == yes ]] && ! find_neighbour >/dev/null 2>&1; then begins=true; fi
 
-if [[ ! -e $joined ]] && ! begins; then
+if [[ ! -e $joined ]] && ! $begins; then
   systemctl stop rabbitmq-server
   wait_for 1800 "no broker of the cluster answers. If there is no cluster yet: CLUSTER_BEGIN=yes vagrant provision node-1-vm" find_neighbour
   forget_former_self
@@ -99,7 +101,7 @@ systemctl start --no-block rabbitmq-server # which would wait as long for one th
 wait_for_unit 900 rabbitmq-server "$home" rabbitmqctl await_startup --timeout 30
 rm -f "$outdated"
 
-if [[ ! -e $joined ]] && ! begins; then
+if [[ ! -e $joined ]] && ! $begins; then
   say "joining the broker of $neighbour"
   for step in stop_app reset "join_cluster $(broker_of "$neighbour")" start_app; do
     # shellcheck disable=SC2086 # words
@@ -108,7 +110,7 @@ if [[ ! -e $joined ]] && ! begins; then
   wait_for_unit 900 rabbitmq-server "$home" rabbitmqctl await_startup --timeout 30
 fi
 # Each time: it tells of a copy that could not be made by a line, and ends well. Where there is one, nothing happens.
-begins || rabbitmq-queues --quiet grow "$self" all
+$begins || rabbitmq-queues --quiet grow "$self" all
 
 bash "$(dirname "$0")/definitions.sh"
 touch "$joined"

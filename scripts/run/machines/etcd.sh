@@ -28,21 +28,23 @@ ETCD_LISTEN_PEER_URLS=$peer
 ETCD_INITIAL_ADVERTISE_PEER_URLS=$peer
 ETCD_INITIAL_CLUSTER=$all
 ETCD_INITIAL_CLUSTER_STATE=existing
-ETCD_HEARTBEAT_INTERVAL=250
-ETCD_ELECTION_TIMEOUT=2500
 ETCD_PRE_VOTE=true
 ETCD_AUTO_COMPACTION_RETENTION=1
 GOGC=25
 CONF
 write_file /etc/systemd/system/etcd.service.d/crud-master.conf 644 <<UNIT && systemctl daemon-reload
-# Without a limit: it starts again and again while its disk is full, and works when there is room.
+# Without a limit: it starts again and again while its disk is full, and works when there is room. Without data and without $first
+# not at all, neither when its package is installed nor at a boot: it would be its former self again, with an empty log.
 [Unit]
 StartLimitIntervalSec=0
+ConditionPathExists=|$data/member/wal
+ConditionPathExists=|$first
 
 [Service]
 EnvironmentFile=-$first
 Restart=always
 RestartSec=1
+TimeoutStartSec=10min
 UNIT
 install_packages etcd-server etcd-client
 
@@ -66,9 +68,10 @@ promote() {
   [[ -n $id ]] && ask member promote "$id"
 }
 
-if [[ ! -d $data/member ]]; then
+if [[ ! -d $data/member/wal ]]; then
   systemctl stop etcd
-  if [[ ${CLUSTER_BEGIN:-} == yes ]]; then
+  rm -rf "$data/member" # of one that found nobody
+  if [[ ${CLUSTER_BEGIN:-} == yes ]] && ! ask member list >/dev/null 2>&1; then # where Vagrant has lost its notes, there is a cluster all the same
     say 'beginning a cluster'
     printf 'ETCD_INITIAL_CLUSTER=%s=%s\nETCD_INITIAL_CLUSTER_STATE=new\n' "$node" "$peer" | write_file "$first" 644 || true
   else

@@ -14,13 +14,15 @@ cd "$next/$1"
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }
 [[ -e app/generated/client.ts ]] || prisma generate
 
-# Again when the connection breaks, as it does when another PostgreSQL becomes the primary. What was applied stays applied.
-broken='onnection (terminated|ended)|terminating connection|shutting down|starting up|read-only transaction|ECONNRE|P1001|P1017'
+# Again when the connection breaks, as it does when another PostgreSQL becomes the primary, and while another node has Prisma's lock.
+# What was applied stays applied.
+broken='onnection (terminated|ended)|terminating connection|shutting down|starting up|read-only transaction|ECONNRE|P1001|P1002|P1008|P1017'
 attempts=20
 until output=$(prisma migrate deploy 2>&1); do
   printf '%s\n' "$output"
   ((attempts -= 1)) || fail "the database does not stay: the migrations of $1 are not applied. Run 'vagrant provision'"
   [[ $output =~ $broken ]] || fail "the migrations of $1 are not applied"
   say 'the connection broke; again'
+  sleep 1
 done
 printf '%s\n' "$output"

@@ -55,6 +55,7 @@ else
 fi
 rm -rf "$release.old" # only now: what ran was made of it
 bash "$(dirname "$0")/ready.sh" "$service"
-pm2 save >/dev/null
+# Not while the gateway is away that the last list has, between drain.sh and its own turn here: a boot would forget it.
+[[ -n $(status_in api_gateway /root/.pm2/dump.pm2) && -z $(pm2 jlist | status_in api_gateway /dev/stdin) ]] || pm2 save >/dev/null
 (umask 077 && printf '%s\n' "$fingerprint" >"$release/.started-$service")
 pm2 list

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tracingVariables } from '@crud-master/plumbing/tracing-config';
 import { parse } from 'dotenv';
@@ -218,8 +218,8 @@ describe('the three nodes of TOPOLOGY=cluster', () => {
   });
 
   test.runIf(installed('ruby'))('begin a cluster in the first machine, and only while there is no other', () => {
-    const begins = () =>
-      Object.entries(handedOver({ TOPOLOGY: 'cluster', VAGRANT_DOTFILE_PATH: scratch }))
+    const begins = (dotfiles = scratch) =>
+      Object.entries(handedOver({ TOPOLOGY: 'cluster', VAGRANT_DOTFILE_PATH: dotfiles }))
         .filter(([, { begins }]) => begins)
         .map(([name]) => name);
     const existing = (name: string) => {
@@ -230,6 +230,7 @@ describe('the three nodes of TOPOLOGY=cluster', () => {
     expect(begins()).toEqual(['node-1-vm']);
     existing('node-3-vm');
     expect(begins()).toEqual([]);
+    expect(begins(relative(root, scratch))).toEqual([]); // as Vagrant reads it: from the project's folder
   });
 });
 
