@@ -22,5 +22,5 @@ export async function restoreBackup(
     });
     await replaceDatabases({ server, environment, home }, backup, report);
   };
-  await (cluster ? refillCluster(cluster, own, report, refill) : refillStack(home, own, report, refill));
+  await (cluster ? refillCluster(home, own, report, refill) : refillStack(home, own, report, refill));
 }

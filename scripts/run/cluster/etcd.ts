@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Node, PORTS } from './layout.ts';
 import { isSince, type Tools } from './tools.ts';
 
-/** Whether it has ever been a member. */
-export const isMember = (node: Node): boolean => existsSync(join(node.folder, 'etcd', 'member'));
+/** Whether it has ever been a member: one that found nobody has a folder, and no log. */
+export const isMember = (node: Node): boolean => existsSync(join(node.folder, 'etcd', 'member', 'wal'));
 
 export const peerUrl = ({ address }: Node): string => `http://${address}:${PORTS.etcdPeers}`;
 

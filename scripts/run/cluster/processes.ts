@@ -1,16 +1,20 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { isFrozen, waitFor } from '../servers/process.ts';
-import type { Node } from './layout.ts';
+import { isFrozen, processName, waitFor } from '../servers/process.ts';
+import { dataOf, type Node } from './layout.ts';
 
 /** What marks a process of that node, in its environment. */
 export const MARK = 'CRUD_MASTER_NODE';
 
-/** Every process of that node, whoever started it: by its environment, and PostgreSQL's by their working directory. */
-export function processesOf({ folder }: Node): number[] {
-  const mark = `${MARK}=${folder}\0`;
+/**
+ * Every process of that node, whoever started it: by its environment, and PostgreSQL's, which write over that, by their working
+ * directory. Nobody's shell works there, as it may where the logs are.
+ */
+export function processesOf(node: Node): number[] {
+  const mark = `${MARK}=${node.folder}\0`;
+  const data = dataOf(node);
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, folder)));
+    .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, data)));
 }
 
 function environmentOf(pid: number): string {
@@ -47,6 +51,12 @@ export function freezeNode(node: Node): void {
     signal(pids, 'SIGSTOP');
   }
 }
+
+/** The names of those that stand still. The system takes connections for them. */
+export const frozenProgramsOf = (node: Node): string[] =>
+  processesOf(node)
+    .filter(isFrozen)
+    .map((pid) => processName(pid) ?? '');
 
 /** Gives whether it was frozen. */
 export function thawNode(node: Node): boolean {

@@ -1,14 +1,18 @@
 import { join } from 'node:path';
+import { holderOfPort } from '../servers/listeners.ts';
 import { withLock } from '../servers/lock.mjs';
+import { findDaemon } from '../servers/pm2/daemon.ts';
+import { isFree } from '../servers/ports.ts';
 import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { homeEnvironment, savedEnvironment } from '../stack/environment.ts';
+import { type Environment, homeEnvironment } from '../stack/environment.ts';
 import type { Servers } from '../stack/stack.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { addDefinitions } from './brokers.ts';
 import { clientsPort } from './environment.ts';
-import type { Cluster } from './layout.ts';
+import { type Cluster, clusterOf } from './layout.ts';
+import { portWritten } from './node-files.ts';
 import { databasesAt } from './operator.ts';
 import { startCluster, startServers, superuserAt } from './start.ts';
 import { leaderOf } from './state.ts';
@@ -19,14 +23,15 @@ import { stopPrograms } from './stop.ts';
  * clients' address stays where it is.
  */
 export async function refillCluster(
-  cluster: Cluster,
+  home: string,
   own: Record<string, string | undefined>,
   report: Report,
   refill: (servers: Servers) => Promise<void>,
 ): Promise<void> {
-  await alone(cluster, report, async () => {
-    const environment = homeEnvironment(cluster.home, own);
-    const port = Number(savedEnvironment(cluster.home)?.API_GATEWAY_PORT ?? clientsPort(environment));
+  await alone(home, report, async () => {
+    const cluster = clusterOf(home);
+    const environment = homeEnvironment(home, own);
+    const port = await portFor(cluster, environment);
     await stopPrograms(cluster.nodes, ['api_gateway', 'billing_app', 'inventory_app'], report);
     await startServers(cluster, environment, port, report);
     const leader = await leaderOf(cluster);
@@ -45,9 +50,20 @@ export async function refillCluster(
   });
 }
 
+/** Of the clients' address: that of what runs, as long as it runs. */
+export async function portFor({ home }: Cluster, environment: Environment): Promise<number> {
+  const running = findDaemon(home) && portWritten(home);
+  if (running) return running;
+  const port = clientsPort(environment);
+  if (port <= 65_535 && (await isFree(port))) return port;
+  throw new Failure(
+    `The clients' address would be port ${port}, API_GATEWAY_PORT and a thousand more, which ${port > 65_535 ? 'is none' : `is taken${holderOfPort(port)}`}. Choose another one: API_GATEWAY_PORT=3100 npm run cluster -- start`,
+  );
+}
+
 /** Does the work while nobody else starts or stops the cluster. */
-export function alone<T>(cluster: Cluster, report: Report, work: () => Promise<T>): Promise<T> {
-  return withLock(join(cluster.home, 'lock'), work, (holder) =>
+export function alone<T>(home: string, report: Report, work: () => Promise<T>): Promise<T> {
+  return withLock(join(home, 'lock'), work, (holder) =>
     report.note(`Waiting for process ${holder}, which is starting or stopping the cluster`),
   );
 }

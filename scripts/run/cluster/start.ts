@@ -46,6 +46,9 @@ export async function startServers(cluster: Cluster, environment: Environment, p
     async (detail) => [await findTools(detail), await findRabbitmq(detail)] as const,
   );
   const { nodes } = cluster;
+  const save = () =>
+    saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
+  if (wasFormed(cluster)) save(); // whoever goes on after an interruption has the same
   await buildNetwork(cluster);
   await mend(cluster);
   for (const node of nodes) thawNode(node);
@@ -65,7 +68,7 @@ export async function startServers(cluster: Cluster, environment: Environment, p
       detail(`${anew.map(({ name }) => name).join(' and ')} anew`);
       const others = nodes.filter((node) => !anew.includes(node));
       await start(requireMajority(cluster, others));
-      for (const node of anew) await makeRoom(cluster, node, others[0]!, rabbitmq);
+      for (const node of anew) await makeRoom(cluster, node, others, rabbitmq);
     }
     await start(nodes);
   });
@@ -83,7 +86,7 @@ export async function startServers(cluster: Cluster, environment: Environment, p
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
-  saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
+  save();
 }
 
 function requireMajority({ nodes, home }: Cluster, others: Node[]): Node[] {
@@ -94,14 +97,20 @@ function requireMajority({ nodes, home }: Cluster, others: Node[]): Node[] {
 }
 
 /** For a node that lost its data: the others do not take its former self for a member any longer. */
-async function makeRoom(cluster: Cluster, node: Node, other: Node, rabbitmq: RabbitmqInstallation): Promise<void> {
+async function makeRoom(cluster: Cluster, node: Node, others: Node[], rabbitmq: RabbitmqInstallation): Promise<void> {
+  const [other] = others;
   if (!isMember(node)) {
-    await requireUp('etcd has no majority', cluster, async () => (await stateOf(other)).etcd);
-    await replaceMember(node, other);
+    await requireUp('etcd has no majority', cluster, async () => (await stateOf(other!)).etcd);
+    // It takes no member before the others have known each other for five seconds.
+    await requireUp(`etcd does not take ${node.name}`, cluster, () => replaceMember(node, other!).then(() => true));
   }
   if (!hasJoined(node)) {
-    await requireUp(`RabbitMQ of ${other.name} is not up`, cluster, async () => (await stateOf(other)).rabbitmq);
-    await forget(cluster, node, other, rabbitmq);
+    // A copy is only given up where a majority of the queue's works.
+    for (const one of others)
+      await requireUp(`RabbitMQ of ${one.name} is not up`, cluster, async () => (await stateOf(one)).rabbitmq);
+    await requireUp(`RabbitMQ does not forget ${node.name}`, cluster, () =>
+      forget(cluster, node, other!, rabbitmq).then(() => true),
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import { type Role, readPatroni } from '../../../api-gateway/app/live/patroni.ts
 import { brokerRedundancy, databaseRedundancy } from '../../../api-gateway/page/words.js';
 import { type Cluster, type Node, PORTS } from './layout.ts';
 import { hasNetwork } from './network.ts';
+import { frozenProgramsOf } from './processes.ts';
 
 /** Milliseconds that a part has to answer. */
 const PATIENCE = 1000;
@@ -36,11 +37,12 @@ const DOWN: NodeState = {
 export async function stateOf(node: Node): Promise<NodeState> {
   if (!hasNetwork(node)) return DOWN;
   const { address } = node;
+  const frozen = frozenProgramsOf(node);
   const [etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing] = await Promise.all([
     answers(`http://${address}:${PORTS.etcd}/health`),
     postgresAt(address),
-    accepts(address, PORTS.rabbitmq),
-    accepts(address, PORTS.primary),
+    !frozen.includes('beam.smp') && accepts(address, PORTS.rabbitmq),
+    !frozen.includes('haproxy') && accepts(address, PORTS.primary),
     answers(`http://${address}:${PORTS.gateway}/readyz`),
     answers(`http://${address}:${PORTS.inventory}/readyz`),
     answers(`http://${address}:${PORTS.billing}/readyz`),

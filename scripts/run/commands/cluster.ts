@@ -21,18 +21,16 @@ import { parseArgs } from 'node:util';
 import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
 import { alarmsAt, incompleteQueues } from '../cluster/brokers.ts';
-import { clientsPort, clusterEnvironment } from '../cluster/environment.ts';
+import { clusterEnvironment } from '../cluster/environment.ts';
 import { type Cluster, clusterOf, type Node, nodeNamed } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
-import { alone } from '../cluster/refill.ts';
+import { alone, portFor } from '../cluster/refill.ts';
 import { restartNodes } from '../cluster/rolling.ts';
 import { startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
-import { holderOfPort } from '../servers/listeners.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
-import { isFree } from '../servers/ports.ts';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
 import { type Environment, savedEnvironment } from '../stack/environment.ts';
 import { localHome, requireOwner } from '../stack/home.ts';
@@ -96,10 +94,9 @@ await runCommand(async () => {
   if (!act) throw new Failure(`npm run cluster -- ${Object.keys(actions).join(' | ')}: there is no "${action}".`);
   const home = localHome();
   requireOwner(home);
-  const cluster = clusterOf(join(home, 'cluster'));
-  const changes = ['start', 'restart', 'stop', 'heal'].includes(action);
-  if (!changes) return act(cluster, name, options);
-  return alone(cluster, report, () => act(cluster, name, options));
+  const folder = join(home, 'cluster');
+  const perform = () => act(clusterOf(folder), name, options);
+  return ['start', 'restart', 'stop', 'heal'].includes(action) ? alone(folder, report, perform) : perform();
 });
 
 async function bringUp(cluster: Cluster): Promise<number> {
@@ -107,7 +104,7 @@ async function bringUp(cluster: Cluster): Promise<number> {
     'Interrupted. What has started goes on running: npm run cluster -- start brings the rest, npm run cluster -- stop ends it.',
   );
   const began = Date.now();
-  const environment = clusterEnvironment(cluster.home);
+  const environment = environmentToHeal(cluster) ?? clusterEnvironment(cluster.home);
   const port = await portFor(cluster, environment);
   await startCluster(cluster, environment, port, report);
   const url = `http://localhost:${port}`;
@@ -124,15 +121,15 @@ Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' a
   return 0;
 }
 
-/** That of what runs, as long as it runs. */
-async function portFor({ home }: Cluster, environment: Environment): Promise<number> {
+/** What runs goes on with what it was started with, and so does what is brought back beside it: one password, one name of a database. */
+function environmentToHeal({ home }: Cluster): Environment | undefined {
   const saved = findDaemon(home) && savedEnvironment(home);
-  if (saved) return Number(saved.API_GATEWAY_PORT);
-  const port = clientsPort(environment);
-  if (port <= 65_535 && (await isFree(port))) return port;
-  throw new Failure(
-    `The clients' address would be port ${port}, API_GATEWAY_PORT and a thousand more, which ${port > 65_535 ? 'is none' : `is taken${holderOfPort(port)}`}. Choose another one: API_GATEWAY_PORT=3100 npm run cluster -- start`,
-  );
+  if (!saved) return undefined;
+  const { API_GATEWAY_PORT: _, ...present } = clusterEnvironment(home);
+  const changed = Object.keys(present).filter((name) => present[name] !== saved[name]);
+  if (changed.length > 0)
+    report.note(`Not taken over, as nodes run with the former: ${changed.join(', ')}. npm run cluster -- restart does`);
+  return saved;
 }
 
 async function showStatus(cluster: Cluster): Promise<number> {

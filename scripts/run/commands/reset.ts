@@ -51,9 +51,8 @@ await runCommand(async () => {
     for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
   };
   if (cluster) {
-    const nodes = clusterOf(home);
-    await alone(nodes, report, async () => {
-      await stopCluster(nodes, report);
+    await alone(home, report, async () => {
+      await stopCluster(clusterOf(home), report);
       deleteData();
     });
   } else await stopStack(home, report, deleteData);
