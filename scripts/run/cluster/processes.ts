@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isFrozen, processName, waitFor } from '../servers/process.ts';
 import { dataOf, type Node } from './layout.ts';
 
@@ -11,7 +12,7 @@ export const MARK = 'CRUD_MASTER_NODE';
  */
 export function processesOf(node: Node): number[] {
   const mark = `${MARK}=${node.folder}\0`;
-  const data = dataOf(node);
+  const data = dirname(dataOf(node)); // also when its folder was deleted
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, data)));

@@ -40,6 +40,9 @@ parted_from='
   Views = rabbit_node_monitor:partitions([node() | nodes()]),
   lists:usort(lists:append([Parted || {Node, Parted} <- Views, Node =:= node()]) ++ [Node || {Node, Parted} <- Views, lists:member(node(), Parted)]).'
 
+# Into the log of each of them: one whose packets got lost may have noticed nothing, and be the one that has to start anew.
+tell() { printf '[rpc:cast(Other, logger, error, ["~s is parted from this broker", [node()]]) || Other <- %s].' "$1"; }
+
 # In megabytes, disk_free_limit: with less no broker takes orders.
 has_room() { ((10#0$(df --output=avail --block-size=1M "${pid_file%/*}" 2>/dev/null | tail -n 1 | tr --delete ' ') >= 200)); }
 
@@ -63,6 +66,7 @@ while sleep "${LOOK:-2}"; do
   if ((end > seen)); then
     new=$(tail -c "+$((seen + 1))" "$log" | tr --delete '\0') || new=''
     if [[ $new == *inconsistent_database* ]]; then check_at=$((SECONDS + settle)) waited=false; fi
+    if [[ $new == *' is parted from this broker'* ]] && ((check_at < 0)); then check_at=$((SECONDS + settle)) waited=false; fi
     if [[ $new == *enospc* || $new == *'disk resource limit alarm'* ]]; then full=true full_until=$SECONDS; fi
     # What has ended or gone wrong stays so: the log of its queues, the log of its definitions. Another broker's error may be told, too.
     if [[ $new == *enospc* ]]; then failed=true; fi
@@ -96,6 +100,7 @@ while sleep "${LOOK:-2}"; do
     elif ((count > 0)) && $waited; then
       restart "it is still parted: $parted"
     elif ((count > 0)); then
+      "$@" eval "$(tell "$parted")" >/dev/null 2>&1 || true
       check_at=$((SECONDS + other_way + 10 * rank)) waited=true
     fi
   fi

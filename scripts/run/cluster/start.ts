@@ -46,9 +46,6 @@ export async function startServers(cluster: Cluster, environment: Environment, p
     async (detail) => [await findTools(detail), await findRabbitmq(detail)] as const,
   );
   const { nodes } = cluster;
-  const save = () =>
-    saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
-  if (wasFormed(cluster)) save(); // whoever goes on after an interruption has the same
   await buildNetwork(cluster);
   await mend(cluster);
   for (const node of nodes) thawNode(node);
@@ -86,7 +83,7 @@ export async function startServers(cluster: Cluster, environment: Environment, p
     detail('three nodes');
   });
   await Promise.all([primary, broker]);
-  save();
+  saveEnvironment(cluster.home, { environment: { ...environment, API_GATEWAY_PORT: String(port) }, overrides: {} });
 }
 
 function requireMajority({ nodes, home }: Cluster, others: Node[]): Node[] {

@@ -11,7 +11,7 @@
  *     freeze NODE  stops every process of that node: it is there and does nothing
  *     cut NODE     cuts its cables: what it sends gets lost, and what is sent to it. To one other node only with a second NODE;
  *                  with --one-way only what the first sends gets lost. Needs root, see docs/cluster.md
- *     heal         brings back what was killed, frozen or cut
+ *     heal         brings back what was killed, frozen or cut, with the settings of what runs
  *
  * NODE: node-1, node-2 or node-3.
  */
@@ -47,8 +47,8 @@ interface Options {
 }
 
 const actions: Record<string, (cluster: Cluster, name: string | undefined, options: Options) => Promise<number | undefined>> = {
-  start: (cluster) => bringUp(cluster),
-  heal: (cluster) => bringUp(cluster),
+  start: (cluster) => bringUp(cluster, false),
+  heal: (cluster) => bringUp(cluster, true),
   async restart(cluster) {
     endWith('Interrupted. A node may be down: npm run cluster -- start brings it up.');
     if (!findDaemon(cluster.home)) throw new Failure('Nothing is running: npm run cluster -- start starts it.');
@@ -99,12 +99,12 @@ await runCommand(async () => {
   return ['start', 'restart', 'stop', 'heal'].includes(action) ? alone(folder, report, perform) : perform();
 });
 
-async function bringUp(cluster: Cluster): Promise<number> {
+async function bringUp(cluster: Cluster, heals: boolean): Promise<number> {
   endWith(
     'Interrupted. What has started goes on running: npm run cluster -- start brings the rest, npm run cluster -- stop ends it.',
   );
   const began = Date.now();
-  const environment = environmentToHeal(cluster) ?? clusterEnvironment(cluster.home);
+  const environment = environmentFor(cluster, heals);
   const port = await portFor(cluster, environment);
   await startCluster(cluster, environment, port, report);
   const url = `http://localhost:${port}`;
@@ -121,15 +121,19 @@ Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' a
   return 0;
 }
 
-/** What runs goes on with what it was started with, and so does what is brought back beside it: one password, one name of a database. */
-function environmentToHeal({ home }: Cluster): Environment | undefined {
-  const saved = findDaemon(home) && savedEnvironment(home);
-  if (!saved) return undefined;
-  const { API_GATEWAY_PORT: _, ...present } = clusterEnvironment(home);
-  const changed = Object.keys(present).filter((name) => present[name] !== saved[name]);
-  if (changed.length > 0)
-    report.note(`Not taken over, as nodes run with the former: ${changed.join(', ')}. npm run cluster -- restart does`);
-  return saved;
+/**
+ * What is brought back has the settings of what runs beside it: one password, one name of a database. `start` takes today's, for one
+ * that could not start with the former.
+ */
+function environmentFor({ home }: Cluster, heals: boolean): Environment {
+  const present = clusterEnvironment(home);
+  const saved = findDaemon(home) ? savedEnvironment(home) : undefined;
+  if (!saved) return present;
+  const names = new Set([...Object.keys(present), ...Object.keys(saved)]);
+  names.delete('API_GATEWAY_PORT'); // the clients' address stays
+  const changed = [...names].filter((name) => present[name] !== saved[name]).join(', ');
+  if (changed) report.note(`Not taken over by what runs: ${changed}. npm run cluster -- restart does, when nothing is missing`);
+  return heals ? saved : present;
 }
 
 async function showStatus(cluster: Cluster): Promise<number> {

@@ -76,9 +76,9 @@ forget_former_self() {
   from "$neighbour" rabbitmqctl forget_cluster_node "$self"
 }
 
-# Where Vagrant has lost its notes, there is a cluster all the same.
+# With etcd, or not at all: where Vagrant has lost its notes, there is a cluster all the same.
 begins=false
-if [[ ! -e $joined && ${CLUSTER_BEGIN:-} == yes ]] && ! find_neighbour >/dev/null 2>&1; then begins=true; fi
+if [[ ! -e $joined && ${CLUSTER_BEGIN:-} == yes && -e /var/lib/etcd/crud-master.began ]] && ! find_neighbour >/dev/null 2>&1; then begins=true; fi
 
 if [[ ! -e $joined ]] && ! $begins; then
   systemctl stop rabbitmq-server

@@ -51,6 +51,13 @@ install_packages etcd-server etcd-client
 ask() { etcdctl --endpoints "$neighbours" --command-timeout 10s "$@"; }
 own() { etcdctl --endpoints "http://$address:2379" --command-timeout 10s "$@"; }
 
+# Also when they have no majority, and can tell no members.
+one_answers() {
+  local one
+  for one in ${neighbours//,/ }; do ! curl --silent --max-time 5 --output /dev/null "$one/version" || return 0; done
+  return 1
+}
+
 # As a learner, which has no vote: one that does not come up blocks nobody
 # (https://etcd.io/docs/v3.5/op-guide/runtime-configuration/#add-a-new-member-as-learner).
 take_place() {
@@ -71,8 +78,9 @@ promote() {
 if [[ ! -d $data/member/wal ]]; then
   systemctl stop etcd
   rm -rf "$data/member" # of one that found nobody
-  if [[ ${CLUSTER_BEGIN:-} == yes ]] && ! ask member list >/dev/null 2>&1; then # where Vagrant has lost its notes, there is a cluster all the same
+  if [[ ${CLUSTER_BEGIN:-} == yes ]] && ! one_answers; then # where Vagrant has lost its notes, there is a cluster all the same
     say 'beginning a cluster'
+    install --directory "${data%/*}" && touch "$data.began" # broker.sh asks
     printf 'ETCD_INITIAL_CLUSTER=%s=%s\nETCD_INITIAL_CLUSTER_STATE=new\n' "$node" "$peer" | write_file "$first" 644 || true
   else
     say 'joining the cluster'

@@ -47,13 +47,13 @@ trouble() {
   fi
 }
 
-systemctl start pm2-root # waits while systemd brings back what ran under PM2
-if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
-  say "$app is stopped. To start it: sudo pm2 start $app && sudo pm2 save"
-  exit
-fi
 if [[ ${CLUSTER_BEGIN:-} != yes ]] && is_alone; then
   say 'both other nodes are down: this one works when one of them is up'
+  exit
+fi
+systemctl start pm2-root # waits while systemd brings back what ran under PM2, behind etcd, which needs a majority
+if [[ $(pm2 jlist | status_in "$app" /dev/stdin) == stopped ]]; then
+  say "$app is stopped. To start it: sudo pm2 start $app && sudo pm2 save"
   exit
 fi
 limit=$((SECONDS + 900)) look_at=0

@@ -57,7 +57,8 @@ test('nothing happens where there is nothing, or an empty folder', () => {
 
 test('who still copies there is ended, and nobody who copies to another folder', async () => {
   has('backup_label');
-  const copying = (to: string) => spawn('sh', ['-c', 'sleep 600; :', 'pg_basebackup', `--pgdata=${to}`, '--format=plain']);
+  const copying = (to: string) =>
+    spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1e6)', '--', `--pgdata=${to}`, '--format=plain']);
   const [left, other] = [copying(data), copying(`${data}-of-another`)];
   try {
     start();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { listApps } from '../../servers/pm2/apps.ts';
-import { stopDaemon } from '../../servers/pm2/daemon.ts';
+import { findDaemon, pm2, stopDaemon } from '../../servers/pm2/daemon.ts';
 import { startPrograms } from '../programs.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'programs-'));
@@ -39,4 +39,16 @@ test('one that runs is left alone, and its process is its own, no shell beside i
   await startPrograms(home, [program]);
   expect(await listApps(home)).toMatchObject([{ pid: before!.pid, restarts: 0 }]);
   expect(readFileSync(`/proc/${before!.pid}/cmdline`, 'utf8')).toMatch(/^node\0--eval\0/);
+});
+
+test("a command of PM2's for a node that was killed starts no daemon outside of that node", async () => {
+  const other = mkdtempSync(join(tmpdir(), 'programs-'));
+  try {
+    await expect(pm2(other, ['jlist', '--silent'])).rejects.toThrow(
+      /^PM2 has ended, and .*pm2\.log may say why\. Try it again\.$/,
+    );
+    expect(findDaemon(other)).toBeUndefined();
+  } finally {
+    rmSync(other, { recursive: true });
+  }
 });

@@ -46,7 +46,8 @@ async function watch(answer: string, limits: Record<string, string> = {}): Promi
   const address = port.address() as { port: number } | null;
   const asked = `echo >>${join(folder, 'asked')}; grep . ${join(folder, 'says')}`; // fails without an answer
   const copies = `echo >>${join(folder, 'listed')}; cat ${join(folder, 'copies')}`;
-  const control = `case $1 in eval) ${asked} ;; list_vhosts) echo v ;; list_queues) ${copies} ;; esac`;
+  const told = `echo "$2" >>${join(folder, 'told')}`;
+  const control = `case $1 in eval) case $2 in *rpc:cast*) ${told} ;; *) ${asked} ;; esac ;; list_vhosts) echo v ;; list_queues) ${copies} ;; esac`;
   const words = ['0', '2', join(folder, 'log'), join(folder, 'pid'), '127.0.0.1', String(address?.port ?? 1), 'rabbit@a'];
   script = spawn(SCRIPT, [...words, '--', 'sh', '-c', control, 'rabbitmqctl'], {
     env: {
@@ -92,6 +93,31 @@ test('a broker that is parted from all others starts anew', async () => {
 test('one that is parted from one other starts anew when it still is after a while', async () => {
   await watch(FROM_ONE);
   appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
+  expect(timesAsked()).toBe(2);
+});
+
+test('one that is parted from one other tells it, once: that one may have noticed nothing, and be parted from all', async () => {
+  await watch(FROM_ONE);
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(ended, patience).toBe(true);
+  const told = `[rpc:cast(Other, logger, error, ["~s is parted from this broker", [node()]]) || Other <- ['rabbit@b']].\n`;
+  expect(readFileSync(join(folder, 'told'), 'utf8')).toBe(told);
+});
+
+test('one that is told that it is parted starts anew when it is, from all others', async () => {
+  await watch(FROM_BOTH);
+  appendFileSync(join(folder, 'log'), '2026-11-28 05:53:09 [error] <0.1.0> rabbit@b is parted from this broker\n');
+  await expect.poll(ended, patience).toBe(true);
+  expect(timesAsked()).toBe(1);
+  expect(existsSync(join(folder, 'told'))).toBe(false);
+});
+
+test('one that is told while it waits for the other does not begin to wait anew', async () => {
+  await watch(FROM_ONE, { OTHER_WAY: '3' });
+  appendFileSync(join(folder, 'log'), PARTED);
+  await expect.poll(timesAsked, patience).toBe(1);
+  appendFileSync(join(folder, 'log'), 'rabbit@b is parted from this broker\n');
   await expect.poll(ended, patience).toBe(true);
   expect(timesAsked()).toBe(2);
 });

@@ -194,6 +194,7 @@ describe('the three nodes of TOPOLOGY=cluster', () => {
       puts MACHINES.to_json`;
     const output = execFileSync('ruby', ['-e', listener, join(root, 'Vagrantfile')], {
       env: { PATH: process.env.PATH, LANG: 'C.UTF-8', ...variables },
+      cwd: tmpdir(),
       stdio: ['ignore', 'pipe', 'ignore'],
       encoding: 'utf8',
     });

@@ -37,6 +37,12 @@ export function pm2Environment(home: string, environment: Record<string, string>
   };
 }
 
+/** Milliseconds for a command of PM2's: it may wait for the end of a service that finishes what it has in hand. */
+const LIMIT = 180_000;
+
+const silent = (daemon: number | undefined): string =>
+  `PM2 (process ${daemon}) does not answer. npm run status, or npm run cluster -- status, says what is missing.`;
+
 /** Runs PM2's command, and gives what it printed. Rejects with a Failure that has the last of what it said, or with an abort of `signal`. */
 export async function pm2(
   home: string,
@@ -44,11 +50,17 @@ export async function pm2(
   environment?: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<string> {
-  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal };
+  const daemon = findDaemon(home);
+  // The command would start one, without what startDaemon gives it.
+  if (daemon === undefined) throw new Failure(`PM2 has ended, and ${join(home, 'pm2', 'pm2.log')} may say why. Try it again.`);
+  const patience = AbortSignal.timeout(LIMIT);
+  const ends = signal ? AbortSignal.any([signal, patience]) : patience;
+  const options = { cwd: checkout, env: pm2Environment(home, environment), maxBuffer: 64 * 1024 * 1024, signal: ends };
   try {
     return (await run(process.execPath, [program, ...args], options)).stdout;
   } catch (error) {
     if (signal?.aborted) throw error;
+    if (patience.aborted) throw new Failure(silent(daemon));
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     const said = stripVTControlCharacters(stdout + stderr)
       .trim()
@@ -80,7 +92,9 @@ export async function startDaemon(home: string, own: Record<string, string> = {}
   const { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG } = pm2Environment(home);
   const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none', ...own };
   const [command, ...args] = [...entry, process.execPath, program, 'ping'];
-  await run(command!, args, { cwd: checkout, env });
+  await run(command!, args, { cwd: checkout, env, timeout: LIMIT }).catch((error: { killed?: boolean }) => {
+    throw error.killed ? new Failure(silent(findDaemon(home))) : error;
+  });
 }
 
 export async function stopDaemon(home: string): Promise<void> {
