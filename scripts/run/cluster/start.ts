@@ -27,7 +27,7 @@ import { findTools } from './tools.ts';
 const LIMIT = 60_000;
 
 /** The servers first, then what they are to hold, then the services. */
-const SERVICES = ['inventory_app', 'billing_app', 'api_gateway'] as const;
+export const SERVICES = ['inventory_app', 'billing_app', 'api_gateway'] as const;
 
 /** Starts what is down of the cluster, and lets go on what was frozen. `port`: of the clients' address. */
 export async function startCluster(cluster: Cluster, environment: Environment, port: number, report: Report): Promise<void> {

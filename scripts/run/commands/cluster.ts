@@ -11,7 +11,7 @@
  *     freeze NODE  stops every process of that node: it is there and does nothing
  *     cut NODE     cuts its cables: what it sends gets lost, and what is sent to it. To one other node only with a second NODE;
  *                  with --one-way only what the first sends gets lost. Needs root, see docs/cluster.md
- *     heal         brings back what was killed, frozen or cut, with the settings of what runs
+ *     heal         the same: brings back what was killed, frozen or cut, with the settings of what runs
  *
  * NODE: node-1, node-2 or node-3.
  */
@@ -27,9 +27,10 @@ import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone, portFor } from '../cluster/refill.ts';
 import { restartNodes } from '../cluster/rolling.ts';
-import { startCluster } from '../cluster/start.ts';
+import { SERVICES, startCluster } from '../cluster/start.ts';
 import { redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
+import { appPids } from '../servers/pm2/apps.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
 import { type Environment, savedEnvironment } from '../stack/environment.ts';
@@ -47,8 +48,8 @@ interface Options {
 }
 
 const actions: Record<string, (cluster: Cluster, name: string | undefined, options: Options) => Promise<number | undefined>> = {
-  start: (cluster) => bringUp(cluster, false),
-  heal: (cluster) => bringUp(cluster, true),
+  start: (cluster) => bringUp(cluster),
+  heal: (cluster) => bringUp(cluster),
   async restart(cluster) {
     endWith('Interrupted. A node may be down: npm run cluster -- start brings it up.');
     if (!findDaemon(cluster.home)) throw new Failure('Nothing is running: npm run cluster -- start starts it.');
@@ -99,12 +100,12 @@ await runCommand(async () => {
   return ['start', 'restart', 'stop', 'heal'].includes(action) ? alone(folder, report, perform) : perform();
 });
 
-async function bringUp(cluster: Cluster, heals: boolean): Promise<number> {
+async function bringUp(cluster: Cluster): Promise<number> {
   endWith(
     'Interrupted. What has started goes on running: npm run cluster -- start brings the rest, npm run cluster -- stop ends it.',
   );
   const began = Date.now();
-  const environment = environmentFor(cluster, heals);
+  const environment = environmentFor(cluster);
   const port = await portFor(cluster, environment);
   await startCluster(cluster, environment, port, report);
   const url = `http://localhost:${port}`;
@@ -121,19 +122,18 @@ Three nodes, up in ${((Date.now() - began) / 1000).toFixed(0)} s. The clients' a
   return 0;
 }
 
-/**
- * What is brought back has the settings of what runs beside it: one password, one name of a database. `start` takes today's, for one
- * that could not start with the former.
- */
-function environmentFor({ home }: Cluster, heals: boolean): Environment {
+/** What is brought back has the settings of the services that run beside it: one password, one name of a database. */
+function environmentFor({ home, nodes }: Cluster): Environment {
   const present = clusterEnvironment(home);
-  const saved = findDaemon(home) ? savedEnvironment(home) : undefined;
+  const running = nodes.some(({ folder }) => SERVICES.some((name) => appPids(folder, name).length > 0));
+  const saved = running ? savedEnvironment(home) : undefined;
   if (!saved) return present;
   const names = new Set([...Object.keys(present), ...Object.keys(saved)]);
   names.delete('API_GATEWAY_PORT'); // the clients' address stays
   const changed = [...names].filter((name) => present[name] !== saved[name]).join(', ');
-  if (changed) report.note(`Not taken over by what runs: ${changed}. npm run cluster -- restart does, when nothing is missing`);
-  return heals ? saved : present;
+  if (changed)
+    report.note(`Not taken over, while services run without it: ${changed}. npm run cluster -- restart does, or stop and start`);
+  return saved;
 }
 
 async function showStatus(cluster: Cluster): Promise<number> {
