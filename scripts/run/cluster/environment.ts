@@ -4,9 +4,6 @@ import { type Cluster, type Node, PORTS } from './layout.ts';
 /** What the services of every node have: `.env`, or what is set in the caller's environment, with this cluster's own passwords. */
 export const clusterEnvironment = (home: string): Environment => homeEnvironment(home, process.env);
 
-/** Of the clients' address: that of `npm start` and a thousand more. */
-export const clientsPort = ({ API_GATEWAY_PORT }: Environment): number => Number(API_GATEWAY_PORT) + 1000;
-
 /** For the services of that node. They know the others' addresses alone. */
 export function nodeEnvironment({ nodes }: Cluster, node: Node, environment: Environment): Environment {
   const { address, folder } = node;

@@ -12,10 +12,10 @@ export const MARK = 'CRUD_MASTER_NODE';
  */
 export function processesOf(node: Node): number[] {
   const mark = `${MARK}=${node.folder}\0`;
-  const data = dirname(dataOf(node)); // also when its folder was deleted
+  const database = dirname(dataOf(node)); // of data that were deleted the name is another one
   return readdirSync('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, data)));
+    .filter((pid) => pid > 0 && pid !== process.pid && (environmentOf(pid).includes(mark) || worksBelow(pid, database)));
 }
 
 function environmentOf(pid: number): string {

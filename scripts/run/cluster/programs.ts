@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type App, listApps } from '../servers/pm2/apps.ts';
+import { isOnline, listApps } from '../servers/pm2/apps.ts';
 import { pm2, startDaemon } from '../servers/pm2/daemon.ts';
 import { MARK } from './processes.ts';
 
@@ -24,8 +24,6 @@ export async function startPrograms(home: string, programs: Program[], entry: st
   writeFileSync(file, JSON.stringify({ apps: down.map(supervised) }), { mode: 0o600 });
   await pm2(home, ['start', file, '--silent']);
 }
-
-export const isOnline = ({ status }: App) => status === 'online';
 
 /**
  * As systemd keeps it in the machines, with nothing to read there. PM2's own is a socket on which nobody ever writes: a session of

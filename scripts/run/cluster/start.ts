@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { databases, migrate } from '../servers/migrations.ts';
-import { listApps, startApp } from '../servers/pm2/apps.ts';
+import { isOnline, listApps, startApp } from '../servers/pm2/apps.ts';
 import { pm2 } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
 import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
@@ -19,7 +19,7 @@ import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
 import { buildNetwork, entryTo, mend } from './network.ts';
 import { prepareNetwork, preparePrograms } from './node-files.ts';
 import { MARK, thawNode } from './processes.ts';
-import { isOnline, startPrograms } from './programs.ts';
+import { startPrograms } from './programs.ts';
 import { accepts, leaderOf, stateOf } from './state.ts';
 import { findTools } from './tools.ts';
 

@@ -22,7 +22,7 @@ until output=$(prisma migrate deploy 2>&1); do
   printf '%s\n' "$output"
   ((attempts -= 1)) || fail "the database does not stay: the migrations of $1 are not applied. Run 'vagrant provision'"
   [[ $output =~ $broken ]] || fail "the migrations of $1 are not applied"
-  say 'the connection broke; again'
+  say 'again: the connection broke, or another node has the lock'
   sleep 1
 done
 printf '%s\n' "$output"

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { holderOfPort, listensOn } from '../servers/listeners.ts';
-import { appPids, listApps } from '../servers/pm2/apps.ts';
+import { appPids, isOnline, listApps } from '../servers/pm2/apps.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
 import { isFree } from '../servers/ports.ts';
 import { waitFor } from '../servers/process.ts';
@@ -28,7 +28,7 @@ export async function untilReady(home: string, environment: Environment, returne
     { what: 'billing_app does not consume its queue', passes: () => consumes(environment) },
     {
       what: 'PM2 does not show every process online',
-      passes: async () => (await listApps(home)).filter((app) => app.status === 'online').length >= allInstances(environment),
+      passes: async () => (await listApps(home)).filter(isOnline).length >= allInstances(environment),
     },
   ];
   const watches = await Promise.all(services.map(({ name }) => watchStart(home, name)));

@@ -1,4 +1,4 @@
-import { type App, listApps } from '../servers/pm2/apps.ts';
+import { type App, isOnline, listApps } from '../servers/pm2/apps.ts';
 import { findPostgres } from '../servers/postgres/postgres.ts';
 import { findBroker } from '../servers/rabbitmq/node-files.ts';
 import { services } from './services.ts';
@@ -18,8 +18,7 @@ export const findRunning = async (home: string): Promise<Running> => ({
 });
 
 /** Whether a process of it runs. */
-export const isUp = ({ apps }: Running, name: string): boolean =>
-  apps.get(name)?.some(({ status }) => status === 'online') ?? false;
+export const isUp = ({ apps }: Running, name: string): boolean => apps.get(name)?.some(isOnline) ?? false;
 
 /** Whether any part runs, so that a start joins it. */
 export const runsAny = (running: Running): boolean =>

@@ -1,5 +1,5 @@
 import { databases } from '../servers/migrations.ts';
-import { completeApp, deleteApp, isDown, reloadApp, startApp } from '../servers/pm2/apps.ts';
+import { completeApp, deleteApp, isDown, isOnline, reloadApp, startApp } from '../servers/pm2/apps.ts';
 import { findDaemon, startDaemon, stopDaemon } from '../servers/pm2/daemon.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
@@ -12,7 +12,7 @@ import { failsToStart } from './start-watch.ts';
 
 /** Sees to it that PM2's daemon runs. One that runs nothing may be anybody's, on a Node that cannot run the services. */
 export async function ensureDaemon(home: string, { apps }: Running, report: Report): Promise<void> {
-  if (![...apps.values()].flat().some(({ status }) => status === 'online')) {
+  if (![...apps.values()].flat().some(isOnline)) {
     await stopDaemon(home);
     apps.clear();
   }

@@ -122,6 +122,8 @@ export async function completeApp(home: string, name: string, instances: number,
   if (processes.length !== instances) await pm2(home, ['scale', name, String(instances), '--silent'], {}, signal);
 }
 
+export const isOnline = ({ status }: App): boolean => status === 'online';
+
 /** Whether somebody has to start it: PM2 does not. */
 export const isDown = ({ status }: App): boolean => status === 'stopped' || status === 'errored';
 

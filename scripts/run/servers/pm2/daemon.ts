@@ -40,7 +40,7 @@ export function pm2Environment(home: string, environment: Record<string, string>
 /** Milliseconds for a command of PM2's: it may wait for the end of a service that finishes what it has in hand. */
 const LIMIT = 180_000;
 
-const silent = (daemon: number | undefined): string =>
+const noAnswer = (daemon: number | undefined): string =>
   `PM2 (process ${daemon}) does not answer. npm run status, or npm run cluster -- status, says what is missing.`;
 
 /** Runs PM2's command, and gives what it printed. Rejects with a Failure that has the last of what it said, or with an abort of `signal`. */
@@ -60,7 +60,7 @@ export async function pm2(
     return (await run(process.execPath, [program, ...args], options)).stdout;
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (patience.aborted) throw new Failure(silent(daemon));
+    if (patience.aborted) throw new Failure(noAnswer(daemon));
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     const said = stripVTControlCharacters(stdout + stderr)
       .trim()
@@ -93,7 +93,7 @@ export async function startDaemon(home: string, own: Record<string, string> = {}
   const env = { PM2_HOME, PM2_DISABLE_VERSION_CHECK, PATH, HOME, LANG, NODE_CLUSTER_SCHED_POLICY: 'none', ...own };
   const [command, ...args] = [...entry, process.execPath, program, 'ping'];
   await run(command!, args, { cwd: checkout, env, timeout: LIMIT }).catch((error: { killed?: boolean }) => {
-    throw error.killed ? new Failure(silent(findDaemon(home))) : error;
+    throw error.killed ? new Failure(noAnswer(findDaemon(home))) : error;
   });
 }
 
