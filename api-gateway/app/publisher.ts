@@ -27,6 +27,15 @@ export interface PublisherOptions {
   maxInFlight: number;
 }
 
+/** One sending of a message: the first one, or another one through another node. */
+interface Attempt {
+  number: number;
+  /** When the client has to have its answer, whichever node gives it (milliseconds of `performance.now()`). */
+  deadline: number;
+  /** Whether a node that went away may have taken the message: then nobody can say that it was not taken. */
+  uncertain: boolean;
+}
+
 interface Waiting {
   settle: (refusal?: Error) => void;
   overdue: boolean;
@@ -92,15 +101,16 @@ export class Publisher {
     });
   }
 
-  publish: PublishOrder = (message) => this.#send(message);
+  publish: PublishOrder = (message) =>
+    this.#send(message, { number: 1, deadline: performance.now() + this.#options.publishTimeout, uncertain: false });
 
-  /** `refused`: by how many nodes it was. */
-  #send(message: OrderMessage, refused = 0): Promise<void> {
+  #send(message: OrderMessage, attempt: Attempt): Promise<void> {
     return new Promise((resolve, reject) => {
+      const refuse = (refusal?: Error) => reject(attempt.uncertain ? orderProblems.unknown() : refusal);
       const refusal = this.#refusal();
-      const spare = refusal ? undefined : this.#spareToTry();
+      const spare = refusal || attempt.number > 1 ? undefined : this.#spareToTry();
       const link = spare ?? this.#links.choose();
-      if (refusal || !link?.channel) return reject(refusal);
+      if (refusal || !link?.channel) return refuse(refusal);
       const { channel } = link;
       const first = spare && this.#untried.get(channel);
       if (first) first.carries = true;
@@ -113,11 +123,11 @@ export class Publisher {
         settle: (refusal) => {
           clearTimeout(deadline);
           span?.end(refusal && kindOf(refusal));
-          if (refusal) reject(refusal);
+          if (refusal) refuse(refusal);
           else resolve();
         },
       };
-      const deadline = setTimeout(() => this.#passDeadline(waiting), this.#options.publishTimeout);
+      const deadline = setTimeout(() => this.#passDeadline(waiting), attempt.deadline - performance.now());
       const { id, content } = message;
       this.#inFlight++;
       try {
@@ -130,7 +140,7 @@ export class Publisher {
             link.silences = 0;
             link.untaken = 0;
           }
-          if (isNack(error) && this.#giveUp(waiting, refused)) resolve(this.#send(message, refused + 1));
+          if (error && this.#mayGoOn(waiting, attempt, error)) resolve(this.#sendAgain(message, attempt, error));
           waiting.settle(outcome); // of this attempt: after a second one it ends the span only
         });
       } catch {
@@ -138,6 +148,26 @@ export class Publisher {
         waiting.settle(orderProblems.unreachable());
       }
     });
+  }
+
+  /**
+   * Whether another node may take what this one did not. At least half of the time is left then: who has less for an answer would be
+   * taken for a node that does not confirm.
+   */
+  #mayGoOn(waiting: Waiting, { number, deadline }: Attempt, error: Error): boolean {
+    const { all } = this.#links.counts;
+    if (waiting.overdue || all === 1) return false;
+    const inTime = number < all && deadline - performance.now() >= this.#options.publishTimeout / 2;
+    return (isNack(error) ? this.#giveUp(waiting) : true) && inTime;
+  }
+
+  /**
+   * The same message, under the same id, which billing stores once. A channel that is lost fails what it owes before its link hears of
+   * it: so not in this turn.
+   */
+  async #sendAgain(message: OrderMessage, { number, deadline, uncertain }: Attempt, error: Error): Promise<void> {
+    await Promise.resolve();
+    return this.#send(message, { number: number + 1, deadline, uncertain: uncertain || !isNack(error) });
   }
 
   /**
@@ -160,15 +190,15 @@ export class Publisher {
    * order: a channel that was opened before the leader's node died asks that one for ever, unless the leader has taken an order of it
    * before (seen with RabbitMQ 3.10). A new channel knows the new leader: it is refused because the queue is full.
    */
-  #giveUp({ link, channel, overdue }: Waiting, refused: number): boolean {
+  #giveUp({ link, channel }: Waiting): boolean {
     const untried = this.#untried.get(channel);
-    if (this.#links.counts.all === 1 || overdue || !untried || performance.now() - untried.since < NEW) return false;
+    if (!untried || performance.now() - untried.since < NEW) return false;
     if (link.channel === channel) {
       if (!this.#mayReplace()) return false;
       this.#replaced = performance.now();
       link.replaceChannel('its first order was refused', this.#options.publishTimeout);
     }
-    return refused + 1 < this.#links.counts.all && this.#links.choose() !== undefined;
+    return this.#links.choose() !== undefined;
   }
 
   /** One channel after the other: while the last one that takes orders is replaced, orders would be told that no broker is there. */

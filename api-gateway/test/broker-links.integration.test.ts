@@ -115,6 +115,63 @@ test('When the connection to the node in use is lost, the next order goes throug
   expect(moves()).toHaveLength(2);
 });
 
+test.each(['black-hole', 'replies lost'] as const)(
+  'Orders under way at a node that is lost go through another one under the same id (%s)',
+  async (fault) => {
+    const [first, second] = nodes as [Relay, Relay];
+    await start(nodes);
+    expect(await kindOf()).toBe('confirmed');
+    await operator.channel.purgeQueue(env.BILLING_QUEUE!);
+    first.begin(fault);
+    const underWay = Array.from({ length: ROOM }, () => publish());
+    await sleep(200); // long enough for a broker that is reached
+    first.begin('cut');
+    const ends = await Promise.all(underWay);
+    expect(new Set(ends.map(({ kind }) => kind))).toEqual(new Set(['confirmed']));
+    expect(Math.max(...ends.map(({ ms }) => ms))).toBeLessThan(1000);
+    expect(moves()).toEqual([expect.objectContaining({ left: nameOf(first), node: nameOf(second) })]);
+    const ids = await queued();
+    expect(new Set(ids)).toEqual(new Set(ends.map(({ id }) => id)));
+    expect(ids).toHaveLength(fault === 'replies lost' ? 2 * ROOM : ROOM); // billing stores each id once
+  },
+);
+
+test('An order that was lost on its way is unknown when no other node takes it, not refused', async () => {
+  const [first, second] = nodes as [Relay, Relay];
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  first.begin('black-hole');
+  const underWay = publish();
+  second.begin('cut');
+  await expect.poll(() => links.counts.usable, { interval: 5 }).toBe(1);
+  first.begin('cut');
+  expect((await underWay).kind).toBe('outcome-unknown');
+});
+
+test('An order has its answer in time, through however many nodes it goes', async () => {
+  const [first, second] = nodes as [Relay, Relay];
+  await start(nodes);
+  expect(await kindOf()).toBe('confirmed');
+  for (const node of nodes) node.begin('black-hole');
+  const early = publish();
+  await sleep(300);
+  first.begin('cut');
+  expect((await early).kind).toBe('outcome-unknown');
+  expect((await early).ms).toBeLessThan(1700);
+
+  first.heal();
+  second.heal();
+  await expect.poll(() => links.counts.usable, { timeout: 8000 }).toBe(2);
+  await expect.poll(kindOf).toBe('confirmed');
+  const used = links.nodes.findIndex(({ inUse }) => inUse);
+  nodes[used]!.begin('black-hole');
+  const late = publish();
+  await sleep(1000);
+  nodes[used]!.begin('cut');
+  expect((await late).kind).toBe('outcome-unknown'); // the rest of its time is not enough
+  expect(moves().map(({ reason }) => reason)).not.toContain('does not confirm');
+});
+
 test('Each channel carries one order soon, so that the queue knows it; all others go through the node in use', async () => {
   await start(nodes);
   const probes = [...confirms];
