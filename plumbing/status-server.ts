@@ -90,7 +90,7 @@ async function respond(req: IncomingMessage, res: ServerResponse, parts: StatusP
 }
 
 async function answerOf({ method, url, headers }: IncomingMessage, { health, metrics, more }: StatusParts): Promise<Answer> {
-  const path = url!.replace(/\?.*/s, '');
+  const path = url!.replace(/\/?(\?.*)?$/s, ''); // with a slash at its end or without, as the services' own paths
   if (!isLocalName(headers.host ?? '')) return problemAnswer(403, 'Ask by an address, or by a name of the local network.');
   if (method !== 'GET' && method !== 'HEAD') return problemAnswer(405, `${method} is not possible here. Possible: GET, HEAD.`);
   if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.text() };
@@ -100,7 +100,7 @@ async function answerOf({ method, url, headers }: IncomingMessage, { health, met
     return json(report, statusOf(report));
   }
   const found = await more?.(path);
-  return found ? json(found) : problemAnswer(404, `There is nothing at ${path}.`);
+  return found ? json(found) : problemAnswer(404, `There is nothing at ${path || '/'}.`);
 }
 
 const json = (body: object, status = 200): Answer => ({

@@ -11,7 +11,7 @@ export interface Client {
   trace: Trace;
 }
 
-/** Passes an informational answer on. 100 is Node's own answer to `Expect`, and 101 never comes, as `Upgrade` is not forwarded. */
+/** Passes an informational answer on. 100 was the gateway's own answer to `Expect`, and 101 never comes, as `Upgrade` is not forwarded. */
 export function inform({ req, res }: Client, status: number, headers: NodeJS.Dict<string | string[]>): void {
   if (req.httpVersion !== '1.1') return;
   if (status === 102) res.writeProcessing();

@@ -5,8 +5,7 @@ import type { Trace } from './tracing.ts';
 export type RawFields = readonly Buffer[];
 
 /**
- * Header fields that concern one connection only and are never forwarded (RFC 9110, section 7.6.1), with `Expect`, which
- * Node answers itself. The fields that `Connection` lists go the same way. The whole list: docs/gateway.md.
+ * Header fields that concern one connection only and are never forwarded (RFC 9110, section 7.6.1). The fields that `Connection` lists go the same way. The whole list: docs/gateway.md.
  */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -19,9 +18,9 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** What the gateway says of itself: a client's own values are not believed. */
+/** What the gateway says of itself, or answers itself: a client's own values are not passed on. */
 const REPLACED = new Set([
-  'expect',
+  'expect', // answered by our own server (RFC 9110, section 10.1.1)
   'forwarded',
   'traceparent',
   'trailer', // trailers of requests are not forwarded (RFC 9110, section 6.5.1)

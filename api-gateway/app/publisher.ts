@@ -59,7 +59,7 @@ const CHANNEL_PATIENCE = 5000;
 const NEW = 2000;
 
 /**
- * Milliseconds after which a spare channel carries its first order; twice as many after each that was not taken, at most the second.
+ * Milliseconds after which a spare channel carries its first order; twice as many after each that was not taken, at most FIRST_ORDER_AT_MOST.
  * Not before NEW: a refusal is tried elsewhere only then.
  */
 const [FIRST_ORDER, FIRST_ORDER_AT_MOST] = [2000, 60_000];

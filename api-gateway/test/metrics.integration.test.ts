@@ -149,6 +149,7 @@ describe('The port of its own', () => {
     const wrong = await fetch(`http://127.0.0.1:${env[`${PORTS[app]}_METRICS_PORT`]}/metrics`, { method: 'POST', body: 'x' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
     expect((await own(app, '/livez')).status).toBe(200);
+    expect((await own(app, '/livez/?now')).status).toBe(200);
   });
 
   test('answers no page to whose name somebody has pointed here', async () => {

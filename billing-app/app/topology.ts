@@ -4,8 +4,8 @@ import { DEAD_LETTER_EXCHANGE, ORDERS_EXCHANGE } from '@crud-master/messaging/ex
 export const DEAD_LETTER_PUBLICATION = 'dead letter';
 
 /**
- * What billing needs of RabbitMQ, as data. Rascal declares it with every session, so that a queue, an exchange or a
- * binding that somebody deleted is back within seconds.
+ * What billing needs of RabbitMQ, as data. Rascal declares it with every session. A queue that somebody deleted is back within
+ * seconds, as that ends the session; an exchange or a binding comes back with the next one.
  *
  * Queues get no arguments: dead-letter exchange and limits are policies, the queue type is the virtual host's, and every
  * client that declares them plainly as durable agrees.

@@ -102,10 +102,6 @@ export class Traffic {
     };
   }
 
-  summary(flow: Flow): Summary {
-    return summarize([this.portion()], flow);
-  }
-
   /** What was answered in that second, one of the last fifteen minutes. */
   at(flow: Flow, second: number): number {
     return this.#counters[flow].counts[second % SECONDS]!;
@@ -119,13 +115,6 @@ export class Traffic {
   /** The number of the last whole second. */
   lastSecond(): number {
     return this.#advance() - 1;
-  }
-
-  /** The last so many whole seconds, the oldest first. */
-  history(flow: Flow, seconds: number): number[] {
-    this.#advance();
-    const { counts } = this.#counters[flow];
-    return Array.from({ length: seconds }, (_, i) => counts[(this.#second - seconds + i + SECONDS) % SECONDS]!);
   }
 
   /** By kind, since the start. */

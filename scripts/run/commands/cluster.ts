@@ -11,7 +11,7 @@
  *     freeze NODE  stops every process of that node: it is there and does nothing
  *     cut NODE     cuts its cables: what it sends gets lost, and what is sent to it. To one other node only with a second NODE;
  *                  with --one-way only what the first sends gets lost. Needs root, see docs/cluster.md
- *     heal         the same: brings back what was killed, frozen or cut, with the settings of what runs
+ *     heal         the same as start: brings back what was killed, frozen or cut, with the settings of what runs
  *
  * NODE: node-1, node-2 or node-3.
  */
