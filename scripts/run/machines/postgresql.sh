@@ -35,14 +35,13 @@ systemctl start --no-block "$cluster"
 wait_for_unit 600 "$cluster" /var/lib/postgresql pg_isready --quiet --host 127.0.0.1 --port "$port"
 
 # Passed as variables of the environment, because a command line can be seen by everybody.
-role=$role password=$password database=$database ctype=C.UTF-8 \
-  runuser --user postgres -- psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --port "$port" >/dev/null <<'SQL'
-\getenv role role
-\getenv password password
-\getenv database database
-\getenv ctype ctype
-\ir /vagrant/scripts/run/servers/postgres/create-database.sql
-\connect :"database"
-\ir /vagrant/scripts/run/servers/postgres/adopt-tables.sql
-SQL
+# Read here, as root: postgres may not read the files of a checkout that only its owner may.
+statements() {
+  printf '\\getenv %s %s\n' role role password password database database ctype ctype
+  cat "$source/scripts/run/servers/postgres/create-database.sql"
+  printf '\\connect :"database"\n'
+  cat "$source/scripts/run/servers/postgres/adopt-tables.sql"
+}
+statements | role=$role password=$password database=$database ctype=C.UTF-8 \
+  runuser --user postgres -- psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --port "$port" >/dev/null
 say "PostgreSQL $version is ready, with the database $database"

@@ -94,9 +94,9 @@ install_packages() {
   done
   ((${#missing[@]})) || return 0
   say "installing ${missing[*]}"
-  wait_for 900 'reading the package lists' apt-get update --quiet --quiet
+  wait_for 900 'reading the package lists' apt-get update --quiet --quiet --option Acquire::Retries=5
   # confold: a configuration file that is already there was written by these scripts
-  apt-get install --yes --quiet --quiet --no-install-recommends --option DPkg::Lock::Timeout=900 \
+  apt-get install --yes --quiet --quiet --no-install-recommends --option DPkg::Lock::Timeout=900 --option Acquire::Retries=5 \
     --option Dpkg::Options::=--force-confold --option Dpkg::Use-Pty=0 "${missing[@]}"
 }
 

@@ -12,7 +12,8 @@ chmod +x "$next/schema-engine/schema-engine" # a Windows host has no such bit to
 cd "$next/$1"
 
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }
-[[ -e app/generated/client.ts ]] || prisma generate
+# Prisma writes its files all at once, and refuses a folder that has some of them: half a client is none.
+[[ -e app/generated/.complete ]] || { rm -rf app/generated && prisma generate && touch app/generated/.complete; }
 
 # Again when the connection breaks, as it does when another PostgreSQL becomes the primary, and while another node has Prisma's lock.
 # What was applied stays applied.

@@ -7,7 +7,8 @@ set -euo pipefail
 . "$(dirname "$0")/prelude.sh"
 
 : "${MACHINE_SETTINGS:?comes from the Vagrantfile: run 'vagrant provision --provision-with settings'}"
-if base64 --decode <<<"$MACHINE_SETTINGS" | write_file "$release/.env" 600; then
+settings=$(base64 --decode <<<"$MACHINE_SETTINGS")
+if write_file "$release/.env" 600 <<<"$settings"; then # not behind a pipe, where a full disk would be "nothing has changed"
   say "wrote $release/.env"
 else
   say 'nothing has changed'

@@ -6,12 +6,16 @@ set -euo pipefail
 # shellcheck source=prelude.sh
 . "$(dirname "$0")/prelude.sh"
 
-# Something else may hold dpkg's lock for a while: the box's own daily upgrade, on a first boot.
-wait_for 900 'finishing interrupted installations' dpkg --configure -a --force-confold
+# Something else may hold dpkg's lock for a while: the box's own daily upgrade, on a first boot. Status 1 is no reason to wait: a package
+# was not configured, perhaps for want of another one that the interrupted installation had not come to.
+configure() { dpkg --configure -a --force-confold || [[ $? == 1 ]]; }
+wait_for 900 'finishing interrupted installations' configure
 if ! apt-get check --quiet --quiet; then
   say 'repairing the packages'
-  apt-get install --fix-broken --yes --quiet --quiet --option DPkg::Lock::Timeout=900
+  apt-get install --fix-broken --yes --quiet --quiet --option DPkg::Lock::Timeout=900 --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=5
 fi
+dpkg --configure -a --force-confold || fail 'dpkg cannot configure the packages above: mend them by hand, then provision again'
 
 install_packages ca-certificates curl rsync
 say "this is $(hostname), Debian $(cat /etc/debian_version), $(dpkg --print-architecture)"

@@ -78,10 +78,10 @@ describe('the table of machines', () => {
       'settings',
       'nftables',
       'node',
+      'pm2',
+      'release', // what needs the network, before the servers take a changed password
       'postgresql',
       'rabbitmq',
-      'pm2',
-      'release',
       'prisma',
       'service',
       'ready',
@@ -129,8 +129,9 @@ describe('the three nodes of TOPOLOGY=cluster', () => {
 
   test('have a script for each step, in an order that works', () => {
     for (const step of steps) expect(scripts).toContain(`${step}.sh`);
-    const servers = ['system', 'settings', 'nftables', 'node', 'etcd', 'patroni', 'broker', 'haproxy', 'databases'];
-    expect([...new Set(steps)]).toEqual([...servers, 'pm2', 'release', 'prisma', 'service', 'keepalived', 'ready', 'joined']);
+    const before = ['system', 'settings', 'nftables', 'node', 'pm2', 'release'];
+    const servers = ['etcd', 'patroni', 'broker', 'haproxy', 'databases'];
+    expect([...new Set(steps)]).toEqual([...before, ...servers, 'prisma', 'service', 'keepalived', 'ready', 'joined']);
     const started = words.filter(([step]) => step === 'service').map(([, service]) => service);
     expect(started).toEqual(['inventory-app', 'billing-app', 'api-gateway']); // the gateway last: what it needs is there
   });
