@@ -10,6 +10,8 @@ interface Answered {
   at: number;
   /** 0 where the connection broke before an answer. */
   status: number;
+  /** What a refusal is called, or nothing. */
+  reason: string;
   took: number;
 }
 
@@ -37,6 +39,9 @@ export interface Clients {
   stop(): Promise<void>;
 }
 
+/** The last part of a problem's type (RFC 9457, section 3.1.1), where it has one of our own. */
+const reasonOf = (text: string): string => /"type":"urn:[\w:-]*:([\w-]+)"/.exec(text)?.[1] ?? '';
+
 /** Clients that post orders, read a film and add films, without a pause, at the clients' address. `user`: whose orders they are. */
 export function startClients(port: number, user: number): Clients {
   const pool = new Pool(`http://127.0.0.1:${port}`, { headersTimeout: PATIENCE, bodyTimeout: PATIENCE, connections: 32 });
@@ -48,13 +53,10 @@ export function startClients(port: number, user: number): Clients {
     const began = performance.now();
     const answer = await pool
       .request({ method, path, headers: { 'content-type': 'application/json' }, body: body ? JSON.stringify(body) : null })
-      .then(async ({ statusCode, body }) => {
-        await body.dump();
-        return statusCode;
-      })
-      .catch(() => 0);
-    accounts[kind].answers.push({ at: Date.now(), status: answer, took: performance.now() - began });
-    return answer >= 200 && answer < 300;
+      .then(async ({ statusCode, body }) => ({ status: statusCode, reason: reasonOf(await body.text()) }))
+      .catch(() => ({ status: 0, reason: '' }));
+    accounts[kind].answers.push({ at: Date.now(), ...answer, took: performance.now() - began });
+    return answer.status >= 200 && answer.status < 300;
   }
 
   const each = async (pause: number, work: () => Promise<unknown>) => {

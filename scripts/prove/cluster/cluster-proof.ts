@@ -111,14 +111,18 @@ async function strike(
     const longest = Object.fromEntries(
       Object.entries(clients.accounts).map(([name, account]) => [name, account.longestWithout(began, ended)]),
     ) as Record<Kind, number>;
-    const slowest = Math.round(Math.max(...answers.map(({ took }) => took)));
+    const none = { took: 0, kind: 'none', status: 0 };
+    const slow = answers.reduce<typeof none>((slowest, answer) => (answer.took > slowest.took ? answer : slowest), none);
+    const slowest = Math.round(slow.took);
     const failures = answers.filter(({ status }) => status < 200 || status >= 300);
     const failed = failures.length;
-    const kinds = Object.entries(Object.groupBy(failures, ({ kind, status }) => `${kind} ${status || 'broken off'}`));
+    const kinds = Object.entries(
+      Object.groupBy(failures, ({ kind, status, reason }) => `${kind} ${status || 'broken off'} ${reason}`.trim()),
+    );
     const which = kinds.map(([what, these]) => `, ${these?.length} ${what}`).join('');
     const whole = ended - healed;
     detail(
-      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms, ${failed} of ${answers.length} failed${which}, whole in ${whole} ms`,
+      `without orders ${longest.order} ms, films ${longest['film read']} ms, new films ${longest['film write']} ms, slowest answer ${slowest} ms (${slow.kind} ${slow.status}), ${failed} of ${answers.length} failed${which}, whole in ${whole} ms`,
     );
     return { what, limits: fault.limits, longest, slowest, failed, mayFail: fault.mayFail ?? Infinity, whole };
   });

@@ -31,12 +31,13 @@ export async function proveOnCluster(home: string, seed: string, faults: number)
       report.note('No disk is filled or slowed down: that takes root, loop devices and mkfs.ext4, and a new cluster');
     await startCluster(cluster, clusterEnvironment(home), port, report);
     const proof = await proveCluster(cluster, { seed, faults, port, report, signal: interruption.signal });
-    // What an order was lost by is in these nodes' logs.
-    const mayGo = !proof.broken && proof.books?.lost.length === 0 && proof.books.doubled.length === 0;
+    // What an order was lost by, or a request failed, is in these nodes' logs.
+    const { confirmed, books, strikes, broken } = proof;
+    const allStored = books?.lost.length === 0 && books.doubled.length === 0;
+    const mayGo = !broken && allStored && strikes.every(({ failed, mayFail }) => failed <= mayFail);
     const changed = mayGo ? await loseAll(home, port, report) : [];
     wrong = faultsOf(proof);
     if (changed.length > 0) wrong.push(`A restored backup is not what it was: ${changed.join(', ')}`);
-    const { confirmed, books } = proof;
     const counted = books ? `${books.lost.length} lost, ${books.doubled.length} stored twice` : 'not counted';
     console.log(`\n${confirmed} orders were answered 200: ${counted}.`);
     for (const sentence of wrong) console.log(`✗ ${sentence}`);

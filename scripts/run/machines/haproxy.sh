@@ -51,6 +51,7 @@ backend ready
   http-check disable-on-404
   http-check expect status 200
 ${gateways}backend live
+  default-server rise 5
   option httpchk GET /livez
   http-check disable-on-404
   http-check expect status 200
