@@ -114,7 +114,7 @@ function secretsOf(home: string): Secrets {
 export const wasFormed = ({ home }: Cluster): boolean => existsSync(join(home, 'environment.json'));
 
 /** Where its PostgreSQL has its data. */
-export const dataOf = ({ folder }: Node): string => join(folder, 'postgres', 'data');
+export const dataOf = ({ folder }: Pick<Node, 'folder'>): string => join(folder, 'postgres', 'data');
 
 /** By its name, or by its number. */
 export function nodeNamed(cluster: Cluster, name: string | undefined): Node {
