@@ -23,7 +23,7 @@ import { databaseText } from '../../../api-gateway/page/words.js';
 import { alarmsAt, incompleteQueues } from '../cluster/brokers.ts';
 import { portFor } from '../cluster/clients-port.ts';
 import { clusterEnvironment } from '../cluster/environment.ts';
-import { type Cluster, clusterOf, nodeNamed } from '../cluster/layout.ts';
+import { type Cluster, clusterOf, NEVER_STARTED, nodeNamed, wasBegun } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone } from '../cluster/refill.ts';
@@ -97,6 +97,10 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const folder = join(home, 'cluster');
+  if (!['start', 'heal'].includes(action) && !wasBegun(folder)) {
+    console.log(NEVER_STARTED);
+    return action === 'stop' ? 0 : 1;
+  }
   const perform = () => act(clusterOf(folder), name, options);
   return ['start', 'restart', 'stop', 'heal'].includes(action) ? alone(folder, report, perform) : perform();
 });
