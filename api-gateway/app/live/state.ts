@@ -44,8 +44,8 @@ export interface LiveState {
 
 export interface Sources {
   health: Health;
-  queues: QueueWatch;
-  traffic: Traffic;
+  queues: Pick<QueueWatch, 'count'>;
+  traffic: Pick<Traffic, 'portion' | 'lastSecond'>;
   siblings: Pick<Siblings, 'portions'>;
   billing: Pick<BillingReports, 'look'>;
   nodes: Pick<ClusterNodes, 'look'>;
@@ -77,7 +77,7 @@ export class Sampler {
 
   async look(): Promise<LiveState> {
     const { health, queues, traffic, siblings, billing, nodes, billingQueue, deadLetterQueue, instances } = this.#sources;
-    const [report, queue, dead, said, others, views] = await Promise.all([
+    const [report, toldOfQueue, toldOfDead, said, others, views] = await Promise.all([
       health.ready(),
       within(queues.count(billingQueue)),
       within(queues.count(deadLetterQueue)),
@@ -85,6 +85,7 @@ export class Sampler {
       siblings.portions(),
       nodes.look(),
     ]);
+    const [queue, dead] = [believed(toldOfQueue, views), believed(toldOfDead, views)];
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
     const portions = [traffic.portion(), ...others];
     return {
@@ -192,6 +193,14 @@ function databaseReason(reports: BillingReport[]): string | undefined {
 type Asked = QueueCount | 'does not answer' | 'has no queue of orders';
 
 const countOf = (asked: Asked): QueueCount | null => (typeof asked === 'string' ? null : asked);
+
+/** Of a queue whose leader does not answer a broker says that it is empty and has no consumer (RabbitMQ's rabbit_quorum_queue:stat). */
+function believed(asked: Asked, nodes: NodeView[]): Asked {
+  const brokers = nodes.filter(({ brokerReason }) => brokerReason === undefined).length;
+  const hasLeader = nodes.length === 0 || brokers * 2 > nodes.length;
+  const isNothing = typeof asked === 'object' && asked.messages === 0 && asked.consumers === 0;
+  return isNothing && !hasLeader ? 'does not answer' : asked;
+}
 
 function within(count: Promise<QueueCount>): Promise<Asked> {
   let clock: NodeJS.Timeout | undefined;
