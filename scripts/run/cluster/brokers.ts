@@ -57,11 +57,13 @@ export async function incompleteQueues(
 ): Promise<{ name: string; copies: number }[]> {
   // It asks every broker that it takes for one that runs, and would wait a minute for one that stands still.
   const columns = ['name', 'online', '--formatter', 'json', '--timeout', '5'];
-  const { RABBITMQ_VHOST } = clusterEnvironment(cluster.home);
+  const { RABBITMQ_VHOST, BILLING_QUEUE, BILLING_DEAD_LETTER_QUEUE } = clusterEnvironment(cluster.home);
   const answer = await control(cluster, node, rabbitmq, 'rabbitmqctl', 'list_queues', '--vhost', RABBITMQ_VHOST!, ...columns);
   const queues: { name: string; online: string[] }[] = JSON.parse(answer);
+  const unlisted = [BILLING_QUEUE!, BILLING_DEAD_LETTER_QUEUE!].filter((name) => !queues.some((queue) => queue.name === name));
   return queues
     .map(({ name, online }) => ({ name, copies: online.length }))
+    .concat(unlisted.map((name) => ({ name, copies: 0 }))) // a queue of which most copies have ended is left out
     .filter(({ copies }) => copies < cluster.nodes.length);
 }
 
