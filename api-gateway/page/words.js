@@ -69,9 +69,13 @@ export const parkedItems = ({ parked }) => {
 export const letterRows = ({ parked }) => (parked?.newest ?? []).map(({ at, kind, reason }) => [since(at), kind, reason]);
 
 /** @param {import('../app/live/state.ts').LiveState} live */
-export const instanceText = ({ instance: { of, seen } }) => {
-  if (of === 1) return '';
-  return seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`;
+export const instanceText = ({ nodes, instance: { of, seen } }) => {
+  const texts = nodes ? ['Of this node alone, as are refusals, and what billing has in hand and has parked.'] : [];
+  if (of > 1)
+    texts.push(
+      seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`,
+    );
+  return texts.join(' ');
 };
 
 /** @param {number} count */

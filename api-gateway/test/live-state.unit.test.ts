@@ -60,3 +60,14 @@ test.each([
 ])('What %s says of a queue is so', async (_, seen: Seen, queue) => {
   expect((await look(seen)).queue).toEqual(queue);
 });
+
+const consumed = { messages: 0, consumers: 2 };
+const silent = { reports: [], expected: 1 };
+
+test('A billing that stands still is told apart before the broker notices it', async () => {
+  expect((await look({ queue: consumed, billing: silent })).parts.billing).toMatchObject({ reason: 'does not answer' });
+});
+
+test("Of several nodes billing works as long as another node's consumes the queue", async () => {
+  expect((await look({ queue: consumed, brokers: 3, billing: silent })).parts.billing).toMatchObject({ state: 'up' });
+});
