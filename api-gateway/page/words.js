@@ -69,9 +69,13 @@ export const parkedItems = ({ parked }) => {
 export const letterRows = ({ parked }) => (parked?.newest ?? []).map(({ at, kind, reason }) => [since(at), kind, reason]);
 
 /** @param {import('../app/live/state.ts').LiveState} live */
-export const instanceText = ({ instance: { of, seen } }) => {
-  if (of === 1) return '';
-  return seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`;
+export const instanceText = ({ nodes, instance: { of, seen } }) => {
+  const texts = nodes ? ['Of this node alone, as are refusals, and what billing has in hand and has parked.'] : [];
+  if (of > 1)
+    texts.push(
+      seen === of ? `Of all ${of} gateway processes.` : `Of ${seen} of ${of} gateway processes: the others do not tell.`,
+    );
+  return texts.join(' ');
 };
 
 /** @param {number} count */
@@ -118,37 +122,73 @@ function redundancyOf({ nodes }) {
 /** @param {number} most */
 const majorityOf = (most) => Math.floor(most / 2) + 1;
 
+/** @param {string} text */
+const stopped = (text) => ({ text, works: false, isWhole: false });
+
+/** @param {string} works @param {string | undefined} next What one more failure stops, where it may stop something. */
+const working = (works, next) => ({
+  text: next ? `${works}. ${next}` : `${works}, and still are when any one node fails.`,
+  works: true,
+  isWhole: next === undefined,
+});
+
 /**
- * What works with so many brokers of how many, and what one more failure would mean.
+ * What works with so many brokers of how many, and what one more failure would mean. Who sees more says how many gateways take orders,
+ * how many copies of the queue work (null: nobody says), and what else speaks against it that any node may fail.
  * @param {number} brokers @param {number} most
+ * @param {{ gateways?: number, copies?: number | null | undefined, doubt?: string | undefined }} [seen]
  */
-export function brokerRedundancy(brokers, most) {
+export function brokerRedundancy(brokers, most, { gateways = most, copies = brokers, doubt } = {}) {
   const majority = majorityOf(most);
-  const works = brokers >= majority;
-  const isWhole = brokers > majority;
-  const text = isWhole
-    ? 'Orders are taken, and still are when any one node fails.'
-    : works
-      ? `Orders are taken. One more broker down stops them: ${brokers} of ${most} are up.`
-      : `Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`;
-  return { text, works, isWhole };
+  if (brokers < majority) return stopped(`Orders are refused: ${brokers} of ${most} brokers are up, and ${majority} are needed.`);
+  if (copies !== null && copies < majority)
+    return stopped(`Orders are refused: ${copies} of ${most} copies of their queue work, and ${majority} are needed.`);
+  if (gateways === 0) return stopped('Orders are refused: no gateway is up.');
+  const next = [
+    brokers === majority && `One more broker down stops them: ${brokers} of ${most} are up.`,
+    copies === majority && `One more broker down may stop them: ${copies} of ${most} copies of their queue work.`,
+    copies === null && 'Nobody says whether all copies of their queue work.',
+    gateways === 1 && `One more gateway down stops them: 1 of ${most} is up.`,
+    doubt,
+  ].find(Boolean);
+  return working('Orders are taken', next || undefined);
 }
 
 /**
- * The same of each node's PostgreSQL: its role, or undefined where it is down. A commit waits for the synchronous standby.
- * @param {(string | undefined)[]} roles @param {string} whyNoPrimary
+ * The same of each node's PostgreSQL: its role, or undefined where it is down. A commit waits for the synchronous standby. Who sees more
+ * says how many etcd are up, how many nodes serve films, and how many billing_app work.
+ * @param {(string | undefined)[]} roles
+ * @param {{ etcd?: number, films?: number, billing?: number, doubt?: string | undefined }} [seen]
  */
-export function databaseRedundancy(roles, whyNoPrimary = '') {
+export function databaseRedundancy(roles, { etcd = roles.length, films = roles.length, billing = roles.length, doubt } = {}) {
+  const most = roles.length;
+  const majority = majorityOf(most);
   const up = roles.filter((role) => role !== undefined).length;
-  if (roles.includes('primary') && roles.includes('synchronous standby')) {
-    const isWhole = up > majorityOf(roles.length);
-    const text = isWhole
-      ? 'Films and orders are stored, and still are when any one node fails.'
-      : `Films and orders are stored. One more PostgreSQL down stops that: ${up} of ${roles.length} are up.`;
-    return { text, works: true, isWhole };
-  }
-  const reason = roles.includes('primary')
-    ? 'the primary has no synchronous standby, and would be the only one to have it'
-    : `there is no primary${whyNoPrimary}`;
-  return { text: `Nothing is written to the databases: ${reason}. Orders wait in the queue.`, works: false, isWhole: false };
+  const reason = whyNothingIsWritten(roles, etcd);
+  if (reason) return stopped(`Nothing is written to the databases: ${reason}. Orders wait in the queue.`);
+  const lost = [
+    films === 0 && 'Films are not served: no gateway has an inventory_app that works.',
+    billing === 0 && 'Orders wait in the queue: no billing_app works.',
+  ].filter(Boolean);
+  if (lost.length === 2) return stopped(lost.join(' '));
+  const next = [
+    up === majority && `One more PostgreSQL down stops that: ${up} of ${most} are up.`,
+    etcd === majority && `One more etcd down stops that: ${etcd} of ${most} are up.`,
+    films === 1 && `One more gateway or inventory_app down stops films: 1 of ${most} nodes serves them.`,
+    billing === 1 && `One more billing_app down lets orders wait in the queue: 1 of ${most} works.`,
+    doubt,
+  ].find(Boolean);
+  const what = films === 0 ? 'Orders' : billing === 0 ? 'Films' : 'Films and orders';
+  const { text, isWhole } = working(`${what} are stored`, next || undefined);
+  return { text: [text, ...lost].join(' '), works: lost.length === 0, isWhole: isWhole && lost.length === 0 };
+}
+
+/** A primary gives up without a majority of etcd. @param {(string | undefined)[]} roles @param {number} etcd */
+function whyNothingIsWritten(roles, etcd) {
+  const majority = majorityOf(roles.length);
+  const few = etcd < majority && `${etcd} of ${roles.length} etcd are up, where ${majority} are needed to`;
+  if (!roles.includes('primary')) return `there is no primary${few ? `, and ${few} choose one` : ''}`;
+  if (few) return `${few} keep a primary`;
+  if (roles.includes('synchronous standby')) return undefined;
+  return 'the primary has no synchronous standby, and would be the only one to have it';
 }

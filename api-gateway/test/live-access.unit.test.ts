@@ -13,18 +13,27 @@ test.each([
   '172.31.0.1',
   '192.168.56.1',
   '169.254.1.1',
+  '198.19.49.142', // a node's own network: docs/cluster.md
   'fd00::1',
   'fe80::1%eth0',
 ])('%s is local', (address) => {
   expect(maySee('local', request(address))).toBe(true);
 });
 
-test.each(['8.8.8.8', '172.32.0.1', '192.169.0.1', '2001:db8::1', '::ffff:8.8.8.8', '', 'unix', '127.0.0.1.example'])(
-  '%s is not',
-  (address) => {
-    expect(maySee('local', request(address))).toBe(false);
-  },
-);
+test.each([
+  '8.8.8.8',
+  '172.32.0.1',
+  '192.169.0.1',
+  '198.17.0.1',
+  '198.20.0.1',
+  '2001:db8::1',
+  '::ffff:8.8.8.8',
+  '',
+  'unix',
+  '127.0.0.1.example',
+])('%s is not', (address) => {
+  expect(maySee('local', request(address))).toBe(false);
+});
 
 test.each([
   ['a proxy on this computer that speaks for a stranger', { 'x-forwarded-for': '8.8.8.8' }],

@@ -58,6 +58,14 @@ test('A PostgreSQL that starts, and one whose node is away, are said to be down,
   expect(page).not.toContain('All parts work');
 });
 
+test('A standby that runs, and to which the primary streams nothing, does not count', async () => {
+  patronis[0]!.answer = { ...PRIMARY, replication: PRIMARY.replication.slice(0, 1) };
+  await start({ RABBITMQ_HOST, CLUSTER_NODES: withPorts() });
+  const { nodes } = await state();
+  expect(nodes![2]!.database).toMatchObject({ state: 'down', reason: 'gets no log from the primary', lag: 35_536 });
+  expect(await (await get('/')).text()).toContain('One more PostgreSQL down stops that: 2 of 3 are up.');
+});
+
 test('A Patroni that is frozen holds a look up by its 700 ms, and no longer', async () => {
   patronis[0]!.answer = undefined;
   await start({ RABBITMQ_HOST, CLUSTER_NODES: withPorts() });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { LiveNode, LiveState } from '../app/live/state.ts';
-import { summaryOf } from '../page/words.js';
+import { instanceText, summaryOf } from '../page/words.js';
 
 const since = '2026-11-26T22:14:28.777Z';
 const up = { state: 'up', since } as const;
@@ -41,4 +41,15 @@ test.each([
   ],
 ])('With %s, the page begins with what matters', (_, nodes, text) => {
   expect(summary(nodes)).toBe(text);
+});
+
+const OF_THIS_NODE = 'Of this node alone, as are refusals, and what billing has in hand and has parked.';
+
+test.each([
+  ['one process', undefined, { of: 1, seen: 1 }, ''],
+  ['two', undefined, { of: 2, seen: 1 }, 'Of 1 of 2 gateway processes: the others do not tell.'],
+  ['a node', [primary], { of: 1, seen: 1 }, OF_THIS_NODE],
+  ['a node with two', [primary], { of: 2, seen: 2 }, `${OF_THIS_NODE} Of all 2 gateway processes.`],
+])('The flows of %s are said to be no more than that', (_, nodes, instance, text) => {
+  expect(instanceText({ instance, ...(nodes && { nodes }) } as unknown as LiveState)).toBe(text);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { lagsOf, readPatroni } from '../app/live/patroni.ts';
+import { lagsOf, readPatroni, withoutLog } from '../app/live/patroni.ts';
 import { PRIMARY, STANDBY, SYNCHRONOUS } from './harness/patroni.ts';
 
-const told = (answer: object) => readPatroni(JSON.stringify(answer));
+const told = (answer: object, name = 'node-1') => readPatroni(JSON.stringify(answer), name);
 
 test.each([
   ['the primary', PRIMARY, 'primary', 92_935_536],
@@ -15,7 +15,7 @@ test.each([
 });
 
 test.each(['{}', 'null', '<html>'])('%s is no answer of Patroni', (body) => {
-  expect(() => readPatroni(body)).toThrow();
+  expect(() => readPatroni(body, 'node-1')).toThrow();
 });
 
 test('A standby is behind the primary by what it has not applied, and never ahead', () => {
@@ -25,4 +25,19 @@ test('A standby is behind the primary by what it has not applied, and never ahea
 
 test('Nobody is behind while there is no primary', () => {
   expect(lagsOf([told(STANDBY), told(SYNCHRONOUS)])).toEqual([undefined, undefined]);
+});
+
+test('A standby to which the primary streams nothing is told apart: it was cut off, or still fetches what it missed', () => {
+  const standbys = [told(SYNCHRONOUS, 'node-2'), told(STANDBY, 'node-3'), undefined];
+  const [first] = PRIMARY.replication;
+  expect(withoutLog([told(PRIMARY), ...standbys])).toEqual([false, false, false, false]);
+  expect(withoutLog([told({ ...PRIMARY, replication: [first] }), ...standbys])).toEqual([false, false, true, false]);
+  const fetching = { ...first, application_name: 'node-3', state: 'catchup' };
+  expect(withoutLog([told({ ...PRIMARY, replication: [first, fetching] }), ...standbys])).toEqual([false, false, true, false]);
+  const { replication: _, ...alone } = PRIMARY; // as Patroni tells it of a primary without any
+  expect(withoutLog([told(alone), ...standbys])).toEqual([false, true, true, false]);
+});
+
+test('Nobody is blamed for it while there is no primary', () => {
+  expect(withoutLog([told(SYNCHRONOUS, 'node-2'), told(STANDBY, 'node-3')])).toEqual([false, false]);
 });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Cluster, clusterOf } from '../run/cluster/layout.ts';
+import { type Cluster, clusterOf, NEVER_STARTED, wasBegun } from '../run/cluster/layout.ts';
 import { clusterControlProgram, operatorEnvironment } from '../run/cluster/operator.ts';
 import { type ControlProgram, controlProgram } from '../run/servers/rabbitmq/rabbitmq.ts';
 import { type Environment, localEnvironment, savedEnvironment } from '../run/stack/environment.ts';
@@ -25,10 +25,10 @@ export interface OperatedStack {
 export function chosenStack(words: string[]): { stack: OperatedStack; rest: string[] } {
   const rest = words.filter((word) => word !== '--cluster');
   requireOwner(localHome());
-  return {
-    stack: rest.length < words.length ? clusterStack(clusterOf(join(localHome(), 'cluster'))) : singleStack(localHome()),
-    rest,
-  };
+  if (rest.length === words.length) return { stack: singleStack(localHome()), rest };
+  const home = join(localHome(), 'cluster');
+  if (!wasBegun(home)) throw new Failure(NEVER_STARTED);
+  return { stack: clusterStack(clusterOf(home)), rest };
 }
 
 export const singleStack = (home: string): OperatedStack => ({
@@ -46,7 +46,7 @@ export const singleStack = (home: string): OperatedStack => ({
 export const clusterStack = (cluster: Cluster): OperatedStack => {
   const saved = () => {
     const environment = savedEnvironment(cluster.home);
-    if (!environment) throw new Failure('The cluster was never started: npm run cluster -- start starts it.');
+    if (!environment) throw new Failure(NEVER_STARTED);
     return environment;
   };
   return {

@@ -5,7 +5,7 @@ import { isLocalName } from '@crud-master/plumbing/local-name';
 /** Who may see the live page. */
 export type Audience = 'off' | 'local' | 'everybody';
 
-/** Loopback, private and link-local addresses (RFC 1918, 4193, 6890). */
+/** Loopback, private and link-local addresses, and those for tests of networks, which nodes on one computer have (RFC 1918, 2544, 4193, 6890). */
 const LOCAL = new BlockList();
 for (const [network, prefix] of [
   ['127.0.0.0', 8],
@@ -13,6 +13,7 @@ for (const [network, prefix] of [
   ['172.16.0.0', 12],
   ['192.168.0.0', 16],
   ['169.254.0.0', 16],
+  ['198.18.0.0', 15],
 ] as const)
   LOCAL.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [

@@ -44,8 +44,8 @@ export interface LiveState {
 
 export interface Sources {
   health: Health;
-  queues: QueueWatch;
-  traffic: Traffic;
+  queues: Pick<QueueWatch, 'count'>;
+  traffic: Pick<Traffic, 'portion' | 'lastSecond'>;
   siblings: Pick<Siblings, 'portions'>;
   billing: Pick<BillingReports, 'look'>;
   nodes: Pick<ClusterNodes, 'look'>;
@@ -77,7 +77,7 @@ export class Sampler {
 
   async look(): Promise<LiveState> {
     const { health, queues, traffic, siblings, billing, nodes, billingQueue, deadLetterQueue, instances } = this.#sources;
-    const [report, queue, dead, said, others, views] = await Promise.all([
+    const [report, toldOfQueue, toldOfDead, said, others, views] = await Promise.all([
       health.ready(),
       within(queues.count(billingQueue)),
       within(queues.count(deadLetterQueue)),
@@ -85,6 +85,7 @@ export class Sampler {
       siblings.portions(),
       nodes.look(),
     ]);
+    const [queue, dead] = [believed(toldOfQueue, views), believed(toldOfDead, views)];
     const { inventory, broker } = report.parts as Record<'inventory' | 'broker', PartState>;
     const portions = [traffic.portion(), ...others];
     return {
@@ -93,7 +94,7 @@ export class Sampler {
       parts: {
         gateway: health.alive().parts.process!,
         ...this.#filmParts(inventory),
-        ...this.#orderParts(broker, queue, said),
+        ...this.#orderParts(broker, queue, said, views.length > 0),
       },
       ...(views.length > 0 && { nodes: views.map((view) => this.#node(view)) }),
       films: summarize(portions, 'films'),
@@ -120,9 +121,14 @@ export class Sampler {
   }
 
   /** The broker may be frozen before an order notices: it does not say then how long its queues are. */
-  #orderParts(health: PartState, queue: Asked, said: Said): Pick<LiveState['parts'], 'broker' | 'billing' | 'orders_db'> {
+  #orderParts(
+    health: PartState,
+    queue: Asked,
+    said: Said,
+    isOneOfSeveral: boolean,
+  ): Pick<LiveState['parts'], 'broker' | 'billing' | 'orders_db'> {
     const broker = this.#seen('broker', health.reason ?? (typeof queue === 'string' ? queue : undefined));
-    const billing = this.#seen('billing', billingReason(health, queue, said));
+    const billing = this.#seen('billing', billingReason(health, queue, said, isOneOfSeveral));
     return { broker, billing, ...(said.expected > 0 && { orders_db: this.#seen('orders_db', databaseReason(said.reports)) }) };
   }
 
@@ -165,8 +171,16 @@ export class Sampler {
 
 type Said = Awaited<ReturnType<BillingReports['look']>>;
 
-/** Why billing does not do its work, or nothing. It tells itself, where it can; else the queue tells who consumes it. */
-function billingReason(broker: PartState, queue: Asked, { reports, expected }: Said): string | undefined {
+/**
+ * Why billing does not do its work, or nothing. It tells itself, where it can; else the queue tells who consumes it. Of several nodes this
+ * one's billing alone is asked: while the queue is consumed, another one does its work.
+ */
+function billingReason(
+  broker: PartState,
+  queue: Asked,
+  { reports, expected }: Said,
+  isOneOfSeveral: boolean,
+): string | undefined {
   const reason = reports.find(({ parts }) => parts.broker.reason)?.parts.broker.reason;
   if (typeof queue === 'string') {
     const without = queue === 'has no queue of orders' && broker.state === 'up' ? 'its queue' : 'the broker';
@@ -175,7 +189,8 @@ function billingReason(broker: PartState, queue: Asked, { reports, expected }: S
   if (queue.consumers === 0)
     return reports.length > 0 ? `runs, but does not consume: the broker ${reason ?? 'lost it'}` : STOPPED;
   const silent = expected - reports.length; // frozen: the broker has not noticed yet
-  if (silent > 0) return expected === 1 ? 'does not answer' : `does not answer with ${silent} of its ${expected} processes`;
+  if (silent > 0 && !isOneOfSeveral)
+    return expected === 1 ? 'does not answer' : `does not answer with ${silent} of its ${expected} processes`;
   return undefined;
 }
 
@@ -192,6 +207,14 @@ function databaseReason(reports: BillingReport[]): string | undefined {
 type Asked = QueueCount | 'does not answer' | 'has no queue of orders';
 
 const countOf = (asked: Asked): QueueCount | null => (typeof asked === 'string' ? null : asked);
+
+/** Of a queue whose leader does not answer a broker says that it is empty and has no consumer (RabbitMQ's rabbit_quorum_queue:stat). */
+function believed(asked: Asked, nodes: NodeView[]): Asked {
+  const brokers = nodes.filter(({ brokerReason }) => brokerReason === undefined).length;
+  const hasLeader = nodes.length === 0 || brokers * 2 > nodes.length;
+  const isNothing = typeof asked === 'object' && asked.messages === 0 && asked.consumers === 0;
+  return isNothing && !hasLeader ? 'does not answer' : asked;
+}
 
 function within(count: Promise<QueueCount>): Promise<Asked> {
   let clock: NodeJS.Timeout | undefined;

@@ -3,7 +3,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** As Patroni 3.0.2 gave them, without what is not read; Patroni 4 says `primary`. */
-export const PRIMARY = { state: 'running', role: 'master', xlog: { location: 92_935_536 } };
+export const PRIMARY = {
+  state: 'running',
+  role: 'master',
+  xlog: { location: 92_935_536 },
+  replication: [
+    { application_name: 'node-2', state: 'streaming', sync_state: 'sync' },
+    { application_name: 'node-3', state: 'streaming', sync_state: 'async' },
+  ],
+};
 export const SYNCHRONOUS = {
   state: 'running',
   role: 'replica',

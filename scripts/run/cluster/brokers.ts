@@ -49,15 +49,22 @@ export async function alarmsAt(cluster: Cluster, node: Node, rabbitmq: RabbitmqI
   return [...answer.matchAll(/resource_limit,(disk|memory),'?([\w-]+)@/g)].map(([, resource, name]) => `${resource} on ${name}`);
 }
 
-/** The queues of which not every copy works, each with how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */
-export async function incompleteQueues(cluster: Cluster, node: Node, rabbitmq: RabbitmqInstallation): Promise<string[]> {
-  const columns = ['name', 'online', '--formatter', 'json'];
-  const { RABBITMQ_VHOST } = clusterEnvironment(cluster.home);
+/** The queues of which not every copy works, and how many do, as that broker says (https://www.rabbitmq.com/docs/man/rabbitmqctl.8#list_queues). */
+export async function incompleteQueues(
+  cluster: Cluster,
+  node: Node,
+  rabbitmq: RabbitmqInstallation,
+): Promise<{ name: string; copies: number }[]> {
+  // It asks every broker that it takes for one that runs, and would wait a minute for one that stands still.
+  const columns = ['name', 'online', '--formatter', 'json', '--timeout', '5'];
+  const { RABBITMQ_VHOST, BILLING_QUEUE, BILLING_DEAD_LETTER_QUEUE } = clusterEnvironment(cluster.home);
   const answer = await control(cluster, node, rabbitmq, 'rabbitmqctl', 'list_queues', '--vhost', RABBITMQ_VHOST!, ...columns);
   const queues: { name: string; online: string[] }[] = JSON.parse(answer);
+  const unlisted = [BILLING_QUEUE!, BILLING_DEAD_LETTER_QUEUE!].filter((name) => !queues.some((queue) => queue.name === name));
   return queues
-    .filter(({ online }) => online.length < cluster.nodes.length)
-    .map(({ name, online }) => `${name} (${online.length} of ${cluster.nodes.length})`);
+    .map(({ name, online }) => ({ name, copies: online.length }))
+    .concat(unlisted.map((name) => ({ name, copies: 0 }))) // a queue of which most copies have ended is left out
+    .filter(({ copies }) => copies < cluster.nodes.length);
 }
 
 /** Whether it has ever been a member. */

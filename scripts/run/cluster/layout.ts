@@ -60,6 +60,11 @@ interface Secrets {
   cookie: string;
 }
 
+/** Whether one was ever begun below that home: `clusterOf` makes its secrets, and decides its network for good. */
+export const wasBegun = (home: string): boolean => existsSync(join(home, 'secrets.json'));
+
+export const NEVER_STARTED = 'The cluster was never started: npm run cluster -- start starts it.';
+
 /** The cluster below that home. Each home has addresses of its own, so that two checkouts, and a single stack, do not meet. */
 export function clusterOf(home: string): Cluster {
   mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -80,7 +85,7 @@ export function clusterOf(home: string): Cluster {
 /** Decided once: what the servers have written holds their addresses. */
 function isIsolated(home: string): boolean {
   const file = join(home, 'network');
-  if (!existsSync(file)) writeFileSync(file, !existsSync(join(home, 'secrets.json')) && mayIsolate() ? 'own' : 'loopback');
+  if (!existsSync(file)) writeFileSync(file, !wasBegun(home) && mayIsolate() ? 'own' : 'loopback');
   return readFileSync(file, 'utf8') === 'own';
 }
 
@@ -114,7 +119,7 @@ function secretsOf(home: string): Secrets {
 export const wasFormed = ({ home }: Cluster): boolean => existsSync(join(home, 'environment.json'));
 
 /** Where its PostgreSQL has its data. */
-export const dataOf = ({ folder }: Node): string => join(folder, 'postgres', 'data');
+export const dataOf = ({ folder }: Pick<Node, 'folder'>): string => join(folder, 'postgres', 'data');
 
 /** By its name, or by its number. */
 export function nodeNamed(cluster: Cluster, name: string | undefined): Node {

@@ -158,7 +158,7 @@ export function prepareNetwork(
   const { home, nodes, isolated } = cluster;
   const file = join(home, 'haproxy.cfg');
   writeFileSync(file, clientProxy(nodes, port));
-  const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' };
+  const env = { [MARK]: home, PATH: process.env.PATH ?? '', LC_ALL: 'C.UTF-8' };
   return [
     {
       name: 'clients',

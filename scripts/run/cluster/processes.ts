@@ -7,10 +7,10 @@ import { dataOf, type Node } from './layout.ts';
 export const MARK = 'CRUD_MASTER_NODE';
 
 /**
- * Every process of that node, whoever started it: by its environment, and PostgreSQL's, which write over that, by their working
+ * Every process of that node, or of the cluster's own folder, whoever started it: by its environment, and PostgreSQL's, which write over that, by their working
  * directory. Nobody's shell works there, as it may where the logs are.
  */
-export function processesOf(node: Node): number[] {
+export function processesOf(node: Pick<Node, 'folder'>): number[] {
   const mark = `${MARK}=${node.folder}\0`;
   const database = dirname(dataOf(node)); // of data that were deleted the name is another one
   return readdirSync('/proc')
@@ -60,7 +60,7 @@ export const frozenProgramsOf = (node: Node): string[] =>
     .map((pid) => processName(pid) ?? '');
 
 /** Gives whether it was frozen. */
-export function thawNode(node: Node): boolean {
+export function thawNode(node: Pick<Node, 'folder'>): boolean {
   const frozen = processesOf(node).filter(isFrozen);
   signal(frozen, 'SIGCONT');
   return frozen.length > 0;

@@ -48,7 +48,7 @@ export async function startServers(cluster: Cluster, environment: Environment, p
   const { nodes } = cluster;
   await buildNetwork(cluster);
   await mend(cluster);
-  for (const node of nodes) thawNode(node);
+  for (const folder of [cluster.home, ...nodes.map(({ folder }) => folder)]) thawNode({ folder });
   await report.step('Servers', async (detail) => {
     detail('of three nodes');
     await startPrograms(cluster.home, prepareNetwork(cluster, port, { tools, rabbitmq }));

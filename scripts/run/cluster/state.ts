@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
 import { Agent, fetch, type RequestInit } from 'undici';
-import { type Role, readPatroni } from '../../../api-gateway/app/live/patroni.ts';
+import { type Role, readPatroni, type Told, withoutLog } from '../../../api-gateway/app/live/patroni.ts';
 import { brokerRedundancy, databaseRedundancy } from '../../../api-gateway/page/words.js';
 import { type Cluster, type Node, PORTS } from './layout.ts';
 import { hasNetwork } from './network.ts';
+import { portWritten } from './node-files.ts';
 import { frozenProgramsOf } from './processes.ts';
 
 /** Milliseconds that a part has to answer. */
@@ -15,11 +16,13 @@ const dispatcher = new Agent({ connect: { timeout: PATIENCE } });
 export interface NodeState {
   etcd: boolean;
   /** Undefined while it is down. */
-  postgres: { role: Role; position: number | undefined } | undefined;
+  postgres: (Told & { role: Role }) | undefined;
   rabbitmq: boolean;
   haproxy: boolean;
-  /** Whether each service does its work: what its `/readyz` says. */
+  /** Whether each service does its work: what its `/readyz` says. The gateway's work is films. */
   gateway: boolean;
+  /** Whether the gateway lives, which is enough for orders: what its `/livez` says. */
+  takesOrders: boolean;
   inventory: boolean;
   billing: boolean;
 }
@@ -30,6 +33,7 @@ const DOWN: NodeState = {
   rabbitmq: false,
   haproxy: false,
   gateway: false,
+  takesOrders: false,
   inventory: false,
   billing: false,
 };
@@ -38,37 +42,59 @@ export async function stateOf(node: Node): Promise<NodeState> {
   if (!hasNetwork(node)) return DOWN;
   const { address } = node;
   const frozen = frozenProgramsOf(node);
-  const [etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing] = await Promise.all([
+  const [etcd, postgres, rabbitmq, haproxy, gateway, takesOrders, inventory, billing] = await Promise.all([
     answers(`http://${address}:${PORTS.etcd}/health`),
-    postgresAt(address),
+    postgresAt(node),
     !frozen.includes('beam.smp') && accepts(address, PORTS.rabbitmq),
     !frozen.includes('haproxy') && accepts(address, PORTS.primary),
     answers(`http://${address}:${PORTS.gateway}/readyz`),
+    answers(`http://${address}:${PORTS.gateway}/livez`),
     answers(`http://${address}:${PORTS.inventory}/readyz`),
     answers(`http://${address}:${PORTS.billing}/readyz`),
   ]);
-  return { etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing };
+  return { etcd, postgres, rabbitmq, haproxy, gateway, takesOrders, inventory, billing };
+}
+
+/** What no node tells. */
+interface Beside {
+  /** Whether the clients' address answers. */
+  clients?: boolean;
+  /** What broker has too little of what: then no broker takes orders. */
+  alarms?: string[];
+  /** How many copies of the queue of orders work, where not all do; null where no broker says. */
+  copies?: number | null | undefined;
+  /** What is sent from where to where and gets lost. */
+  cuts?: string[];
 }
 
 /** What is left, in sentences: what works, and what one more failure would mean. The live page has the same ones. */
-export function redundancy(states: NodeState[]): { sentences: string[]; isWhole: boolean } {
-  const most = states.length;
-  const majority = Math.floor(most / 2) + 1;
+export function redundancy(
+  states: NodeState[],
+  { clients = true, alarms = [], copies, cuts = [] }: Beside = {},
+): { sentences: string[]; isWhole: boolean } {
   const count = (of: (state: NodeState) => unknown) => states.filter(of).length;
-  const etcd = count(({ etcd }) => etcd);
-  const whyNoPrimary = etcd < majority ? `, and ${etcd} of ${most} etcd are up, where ${majority} are needed to choose one` : '';
-  const roles = states.map(({ postgres }) => postgres?.role);
-  const parts = [
-    brokerRedundancy(
-      count(({ rabbitmq }) => rabbitmq),
-      most,
-    ),
-    databaseRedundancy(roles, whyNoPrimary),
-  ];
-  const sentences = parts.map(({ text }) => text);
-  if (count(({ gateway }) => gateway) === 0) sentences.push('No gateway serves requests.');
+  const doubt = cuts.length > 0 ? 'A cable is cut, so one more failure may stop that.' : undefined;
+  const brokers = count(({ rabbitmq }) => rabbitmq);
+  const apart = withoutLog(states.map(({ postgres }) => postgres));
+  const orders = brokerRedundancy(brokers, states.length, { gateways: count((one) => one.takesOrders), copies, doubt });
+  const databases = databaseRedundancy(
+    states.map(({ postgres }, i) => (apart[i] ? undefined : postgres?.role)),
+    { etcd: count(({ etcd }) => etcd), films: count(({ gateway }) => gateway), billing: count(({ billing }) => billing), doubt },
+  );
+  const said = orders.works && alarms.length > 0 ? [databases] : [orders, databases];
+  const sentences = said.filter(({ isWhole }) => clients || !isWhole).map(({ text }) => text);
+  if (alarms.length > 0) sentences.unshift(`Orders are refused until there is more ${alarms.join(' and ')}.`);
+  if (!clients)
+    sentences.unshift('Clients reach nothing: their address does not answer. npm run cluster -- heal brings it back.');
   const isUp = (state: NodeState) => Object.values(state).every(Boolean);
-  return { sentences, isWhole: states.every(isUp) && parts.every(({ isWhole }) => isWhole) };
+  const isWhole = clients && alarms.length === 0 && states.every(isUp) && orders.isWhole && databases.isWhole;
+  return { sentences, isWhole };
+}
+
+/** Whether the HAProxy at the clients' address says anything, if only that it reaches no gateway. */
+export async function clientsAnswered({ home }: Cluster): Promise<boolean> {
+  const port = portWritten(home);
+  return port !== undefined && (await statusAt(`http://127.0.0.1:${port}/livez`)) !== undefined;
 }
 
 /** The node whose PostgreSQL takes writes. */
@@ -76,7 +102,7 @@ export const leaderOf = ({ nodes }: Cluster): Promise<Node | undefined> => nodeT
 
 /** The first one of them whose PostgreSQL has that role. */
 export async function nodeThatIs(role: Role, nodes: Node[]): Promise<Node | undefined> {
-  const found = await Promise.all(nodes.map((node) => (hasNetwork(node) ? postgresAt(node.address) : undefined)));
+  const found = await Promise.all(nodes.map((node) => (hasNetwork(node) ? postgresAt(node) : undefined)));
   return nodes[found.findIndex((one) => one?.role === role)];
 }
 
@@ -97,22 +123,25 @@ async function askPatroni(address: string, path: string, request?: RequestInit):
 }
 
 /** What its Patroni says, while it runs. */
-async function postgresAt(address: string): Promise<NodeState['postgres']> {
+async function postgresAt({ name, address }: Node): Promise<NodeState['postgres']> {
   try {
-    const { role, position } = readPatroni(await askPatroni(address, '/patroni'));
-    return role && { role, position };
+    const told = readPatroni(await askPatroni(address, '/patroni'), name);
+    return told.role && { ...told, role: told.role };
   } catch {
     return undefined;
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+const answers = async (url: string) => (await statusAt(url)) === 200;
+
+/** Of the answer, or undefined where none comes. */
+async function statusAt(url: string): Promise<number | undefined> {
   try {
     const answer = await fetch(url, { dispatcher, signal: AbortSignal.timeout(PATIENCE) });
     await answer.body?.cancel();
-    return answer.ok;
+    return answer.status;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

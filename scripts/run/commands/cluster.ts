@@ -18,18 +18,18 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lagsOf } from '../../../api-gateway/app/live/patroni.ts';
+import { lagsOf, withoutLog } from '../../../api-gateway/app/live/patroni.ts';
 import { databaseText } from '../../../api-gateway/page/words.js';
 import { alarmsAt, incompleteQueues } from '../cluster/brokers.ts';
 import { portFor } from '../cluster/clients-port.ts';
 import { clusterEnvironment } from '../cluster/environment.ts';
-import { type Cluster, clusterOf, type Node, nodeNamed } from '../cluster/layout.ts';
+import { type Cluster, clusterOf, NEVER_STARTED, nodeNamed, wasBegun } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone } from '../cluster/refill.ts';
 import { restartNodes } from '../cluster/rolling.ts';
 import { SERVICES, startCluster } from '../cluster/start.ts';
-import { redundancy, stateOf } from '../cluster/state.ts';
+import { clientsAnswered, type NodeState, redundancy, stateOf } from '../cluster/state.ts';
 import { stopCluster } from '../cluster/stop.ts';
 import { appPids } from '../servers/pm2/apps.ts';
 import { findDaemon } from '../servers/pm2/daemon.ts';
@@ -97,6 +97,10 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const folder = join(home, 'cluster');
+  if (!['start', 'heal'].includes(action) && !wasBegun(folder)) {
+    console.log(NEVER_STARTED);
+    return action === 'stop' ? 0 : 1;
+  }
   const perform = () => act(clusterOf(folder), name, options);
   return ['start', 'restart', 'stop', 'heal'].includes(action) ? alone(folder, report, perform) : perform();
 });
@@ -139,46 +143,58 @@ function environmentFor({ home, nodes }: Cluster): Environment {
 
 async function showStatus(cluster: Cluster): Promise<number> {
   const states = await Promise.all(cluster.nodes.map(stateOf));
-  const lags = lagsOf(states.map(({ postgres }) => postgres));
+  const told = states.map(({ postgres }) => postgres);
+  const [lags, apart] = [lagsOf(told), withoutLog(told)];
   const mark = (works: boolean) => (works ? 'up' : 'down');
   console.log(
     textTable([
       ['', 'address', 'etcd', 'PostgreSQL', 'RabbitMQ', 'HAProxy', 'api_gateway', 'inventory_app', 'billing_app'],
       ...cluster.nodes.map(({ name, address }, i) => {
-        const { etcd, postgres, rabbitmq, haproxy, gateway, inventory, billing } = states[i]!;
+        const { etcd, postgres, rabbitmq, haproxy, gateway, takesOrders, inventory, billing } = states[i]!;
         return [
           name,
           address,
           mark(etcd),
-          databaseText({ role: postgres?.role, lag: lags[i] }),
+          databaseText({ role: apart[i] ? `${postgres!.role} that gets no log` : postgres?.role, lag: lags[i] }),
           mark(rabbitmq),
           mark(haproxy),
-          mark(gateway),
+          gateway || !takesOrders ? mark(gateway) : 'orders only',
           mark(inventory),
           mark(billing),
         ];
       }),
     ]),
   );
-  const { sentences, isWhole } = redundancy(states);
-  const asked = cluster.nodes[states.findIndex(({ rabbitmq, etcd }) => rabbitmq && etcd)]; // a frozen one takes connections, too
-  const { alarms, incomplete } = asked ? await brokersSay(cluster, asked, isWhole) : { alarms: [], incomplete: [] };
-  const enough = states.filter(({ rabbitmq }) => rabbitmq).length * 2 > states.length;
-  if (alarms.length > 0) sentences.splice(0, enough ? 1 : 0, `Orders are refused until there is more ${alarms.join(' and ')}.`);
-  else if (incomplete.length > 0)
-    sentences[0] = `Orders are taken. One more broker down may stop them: not all copies work of ${incomplete.join(', ')}.`;
-  const cuts = await cutsOf(cluster);
+  const [clients, cuts, brokers] = await Promise.all([clientsAnswered(cluster), cutsOf(cluster), brokersSay(cluster, states)]);
+  const { sentences, isWhole } = redundancy(states, { clients, cuts, ...brokers });
+  const { incomplete } = brokers;
+  if (incomplete && states.every(({ rabbitmq }) => rabbitmq)) sentences.push(incomplete);
   if (cuts.length > 0) sentences.push(`Lost is what is sent from ${cuts.join(', ')}.`);
   console.log(`\n${sentences.join('\n')}`);
-  return isWhole && alarms.length === 0 && incomplete.length === 0 ? 0 : 1;
+  return isWhole && !incomplete ? 0 : 1;
 }
 
-/** What cannot be seen from outside. Which copies are missing is a question only where no node is. */
-async function brokersSay(cluster: Cluster, node: Node, isWhole: boolean): Promise<{ alarms: string[]; incomplete: string[] }> {
+interface BrokersSaid {
+  alarms: string[];
+  copies?: number | null | undefined;
+  /** A sentence, where not every queue has all copies. */
+  incomplete?: string | undefined;
+}
+
+/** What cannot be seen from outside. */
+async function brokersSay(cluster: Cluster, states: NodeState[]): Promise<BrokersSaid> {
+  const node = cluster.nodes[states.findIndex(({ rabbitmq, etcd }) => rabbitmq && etcd)]; // a frozen one takes connections, too
+  if (!node) return { alarms: [] };
   const rabbitmq = await findRabbitmq();
-  const [alarms, incomplete] = await Promise.all([
+  const [alarms, queues] = await Promise.all([
     alarmsAt(cluster, node, rabbitmq).catch(() => []),
-    isWhole ? incompleteQueues(cluster, node, rabbitmq).catch(() => [`any queue: RabbitMQ of ${node.name} does not say`]) : [],
+    incompleteQueues(cluster, node, rabbitmq).catch(() => undefined),
   ]);
-  return { alarms, incomplete };
+  if (!queues) return { alarms, copies: null };
+  const names = queues.map(({ name, copies }) => `${name} (${copies} of ${cluster.nodes.length})`);
+  return {
+    alarms,
+    copies: queues.find(({ name }) => name === clusterEnvironment(cluster.home).BILLING_QUEUE)?.copies,
+    incomplete: names.length > 0 ? `Not all copies work of ${names.join(', ')}.` : undefined,
+  };
 }

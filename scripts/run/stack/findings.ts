@@ -1,3 +1,4 @@
+import type { HealthReport } from '@crud-master/plumbing/health';
 import { holderOfPort } from '../servers/listeners.ts';
 import { databases } from '../servers/migrations.ts';
 import { isFree } from '../servers/ports.ts';
@@ -17,4 +18,11 @@ export function emptyDatabases(saved: Environment, environment: Environment): st
     if (!before || before === now) return [];
     return [`${key} is ${now} now. The data of ${before} stay beside it, unused: ${key}=${before} brings them back`];
   });
+}
+
+/** What the gateway there finds down, those parts included without which it still serves films. Rejects when it does not answer. */
+export async function unreadyParts(origin: string, limit: number): Promise<string[]> {
+  const answer = await fetch(`${origin}/readyz`, { signal: AbortSignal.timeout(limit) });
+  const { parts } = (await answer.json()) as HealthReport;
+  return Object.entries(parts).flatMap(([name, { reason }]) => (reason ? [`api_gateway finds: ${name} ${reason}.`] : []));
 }

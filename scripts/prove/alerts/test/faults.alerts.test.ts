@@ -110,7 +110,7 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
     );
 
     test('The gateway is killed, and then ends again and again', { concurrent: false }, async () => {
-      await expectAlerts(stack, ['GatewayDown'], { begin: () => stack.kill('api-gateway') });
+      await expectAlerts(stack, ['GatewayDown', 'AllGatewaysDown'], { begin: () => stack.kill('api-gateway') });
       await crashUntil(stack, 'api-gateway', 'api_gateway', 'GatewayCrashes');
     });
   });
@@ -213,7 +213,7 @@ describe.skipIf(!hasPrometheus())('Alerts', () => {
           standby.answer = { ...SYNCHRONOUS, xlog: { replayed_location: 1 } };
         },
       });
-      await expectAlerts(stack, ['DatabaseNodeDown', 'DatabaseCannotWrite', 'BrokerNodeDown'], {
+      await expectAlerts(stack, ['DatabaseNodeDown', 'DatabaseCannotWrite', 'BrokerNodeDown', 'BrokersWithoutMajority'], {
         begin() {
           standby.close();
           stack.links['gateway-broker'].begin('cut');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkout } from '../../checkout.mjs';
+import { clusterOf } from '../layout.ts';
 
 /** A checkout of its own: the command makes its home there, and a cluster of this one would answer for it. */
 let copy: string;
@@ -57,10 +58,36 @@ test('an action that there is not is answered with those that there are, and not
 });
 
 test.each([
+  ['status', 1],
+  ['restart', 1],
+  ['kill', 1],
+  ['cut', 1],
+  ['stop', 0],
+])('%s of a cluster that was never started says so, and decides nothing for the one that will be', async (action, status) => {
+  const stdout = 'The cluster was never started: npm run cluster -- start starts it.\n';
+  expect(await run([action])).toEqual({ status, stdout, stderr: '' });
+  expect(existsSync(join(copy, '.local/cluster'))).toBe(false);
+});
+
+test("an operator's command for it says so, too, and decides nothing", async () => {
+  expect(await run(['--cluster', 'list_queues'], {}, '../../operate/rabbitmqctl')).toMatchObject({
+    status: 1,
+    stderr: 'The cluster was never started: npm run cluster -- start starts it.\n',
+  });
+  expect(existsSync(join(copy, '.local/cluster'))).toBe(false);
+});
+
+/** As after a first start, without what runs. */
+function make(): void {
+  clusterOf(join(copy, '.local/cluster'));
+}
+
+test.each([
   [['kill', 'node-9'], ': there is no "node-9".'],
   [['freeze'], '.'],
   [['cut', 'node-1', 'node-9'], ': there is no "node-9".'],
 ])('%j is answered with the names of the nodes', async (words, rest) => {
+  make();
   expect(await run(words)).toEqual({
     status: 1,
     stdout: '',
@@ -89,7 +116,8 @@ test('a port above all ports is none', async () => {
   expect(stderr).toMatch(/^The clients' address would be port 66000, .*, which is none\. Choose another one/);
 });
 
-test('of a cluster that is not there, all is down, and the status is 1', async () => {
+test('of a cluster that does not run, all is down, and the status is 1', async () => {
+  make();
   const { status, stdout, stderr } = await run(['status']);
   expect(stderr).toBe('');
   expect(status).toBe(1);
@@ -97,6 +125,7 @@ test('of a cluster that is not there, all is down, and the status is 1', async (
 });
 
 test('restart of what does not run says how to start it', async () => {
+  make();
   expect(await run(['restart'])).toMatchObject({
     status: 1,
     stderr: 'Nothing is running: npm run cluster -- start starts it.\n',
