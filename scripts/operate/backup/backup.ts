@@ -11,6 +11,7 @@ import { Failure } from '../../run/terminal/failure.mjs';
 import { createReport } from '../../run/terminal/report.ts';
 import { textTable } from '../../run/terminal/table.ts';
 import { chosenStack } from '../operated-stack.ts';
+import { restoreCommand } from './restore-command.ts';
 import { writeBackup } from './write-backup.ts';
 
 await runCommand(async () => {
@@ -23,13 +24,6 @@ await runCommand(async () => {
   endWith('Interrupted: there is no backup.');
   const { files } = await writeBackup(stack, folder, createReport());
   const sizes = Object.entries(files).map(([name, { bytes }]) => [name, bytes.toLocaleString('en').padStart(15), 'bytes']);
-  console.log(
-    `\n${folder}\n${textTable(sizes)}\n\nnpm run restore -- ${stack.cluster ? '--cluster ' : ''}${quoted(folder)} brings it back.`,
-  );
+  console.log(`\n${folder}\n${textTable(sizes)}\n\n${restoreCommand(stack, folder)} brings it back.`);
   return 0;
 });
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}

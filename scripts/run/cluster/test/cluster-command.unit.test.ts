@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeF
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeManifest } from '../../../operate/backup/manifest.ts';
 import { checkout } from '../../checkout.mjs';
 
 /** A checkout of its own: the command makes its home there, and a cluster of this one would answer for it. */
@@ -37,8 +38,8 @@ interface Ended {
   stderr: string;
 }
 
-function run(words: string[], environment: Record<string, string> = {}, name = 'cluster'): Promise<Ended> {
-  const command = [join(copy, `scripts/run/commands/${name}.ts`), ...words];
+function run(words: string[], environment: Record<string, string> = {}, program = 'run/commands/cluster'): Promise<Ended> {
+  const command = [join(copy, `scripts/${program}.ts`), ...words];
   const options = { cwd: copy, env: { ...process.env, ...environment } };
   return new Promise((resolve) => {
     execFile(process.execPath, command, options, (error, stdout, stderr) =>
@@ -109,12 +110,37 @@ test('reset leaves the data of three nodes alone, and with --cluster deletes not
     mkdirSync(join(copy, '.local', home), { recursive: true });
     writeFileSync(of(home), '');
   }
-  const single = await run(['--yes'], {}, 'reset');
+  const single = await run(['--yes'], {}, 'run/commands/reset');
   expect(single.stdout).toMatch(/^This stops the local stack and deletes, .*: rabbitmq\.\n.*\nDeleted\.\n$/s);
   expect(['rabbitmq', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([false, true, true]);
   writeFileSync(join(copy, '.local', 'kept'), '');
-  const nodes = await run(['--cluster', '--yes'], {}, 'reset');
+  const nodes = await run(['--cluster', '--yes'], {}, 'run/commands/reset');
   expect(nodes.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
   expect(['', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([true, false, true]);
-  expect((await run(['--cluster', '--yes'], {}, 'reset')).stdout).toBe('There is no cluster.\n');
+  expect((await run(['--cluster', '--yes'], {}, 'run/commands/reset')).stdout).toBe('There is no cluster.\n');
+});
+
+describe('restore', () => {
+  /** A backup of nothing, which is a whole one. */
+  const createBackup = async () => {
+    const folder = mkdtempSync(join(copy, "Léon's "));
+    for (const name of ['movies_db.sql', 'orders_db.sql', 'definitions.json']) writeFileSync(join(folder, name), '');
+    const dump = { name: 'a_database', migrations: [], rows: {} };
+    await writeManifest(folder, { MOVIES_DB: dump, ORDERS_DB: dump }, new Date());
+    return folder;
+  };
+
+  test.each([
+    [[], 'the local stack'],
+    [['--cluster'], 'all three nodes'],
+  ])('%j says whose data it replaces, and where nobody can be asked the whole command', async (words, what) => {
+    const folder = await createBackup();
+    const { status, stdout, stderr } = await run([...words, folder], {}, 'operate/backup/restore');
+    expect(stdout).toMatch(new RegExp(`^This stops the services of ${what} and replaces all films and orders there`));
+    const command = ['npm run restore --', ...words, `'${folder.replace("'", "'\\''")}'`].join(' ');
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `Nothing was changed: say ${command} --yes where nobody can be asked.\n`,
+    });
+  });
 });
