@@ -37,6 +37,7 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
   const { server, environment } = target;
   const all = databases.map(({ prefix }) => environment[`${prefix}_NAME`]!);
   const remains = all.flatMap((name) => Object.values(besides(name))); // of a restore that was interrupted
+  requireRoomBesides(environment);
   const next = { ...environment };
   for (const { prefix } of databases) next[`${prefix}_NAME`] = besides(environment[`${prefix}_NAME`]!).next;
   const client = await connect(server);
@@ -60,6 +61,21 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
     await client.query('ROLLBACK').catch(() => {}); // of a swap that failed
     await dropDatabases(client, remains).catch(() => {}); // the reason of a failure is thrown already; the next restore drops them
     await client.end().catch(() => {});
+  }
+}
+
+/** PostgreSQL cuts a name off behind its 63rd byte: what is dropped as `NAME_restored` would be the present database. */
+function requireRoomBesides(environment: Environment): void {
+  const keys = databases.map(({ prefix }) => `${prefix}_NAME`);
+  const taken = keys.flatMap((key) => Object.values(besides(environment[key]!)));
+  for (const key of keys) {
+    const name = environment[key]!;
+    if (taken.includes(name))
+      throw new Failure(`${key} is ${name}: a restore drops a database of that name, beside the other one. Choose another name.`);
+    if (Buffer.byteLength(besides(name).next) > 63)
+      throw new Failure(
+        `${key} is ${name}: a restore makes ${besides(name).next} beside it, so it may have 54 bytes at most. Choose a shorter name, and restore into it: what is stored under the present one stays.`,
+      );
   }
 }
 
