@@ -104,21 +104,40 @@ test('restart of what does not run says how to start it', async () => {
   });
 });
 
-test('reset leaves the data of three nodes alone, and with --cluster deletes nothing else', async () => {
-  const of = (home: string) => join(copy, '.local', home, 'kept');
-  for (const home of ['rabbitmq', 'cluster/node-1', 'backups']) {
-    mkdirSync(join(copy, '.local', home), { recursive: true });
-    writeFileSync(of(home), '');
-  }
-  const single = await run(['--yes'], {}, 'run/commands/reset');
-  expect(single.stdout).toMatch(/^This stops the local stack and deletes, .*: rabbitmq\.\n.*\nDeleted\.\n$/s);
-  expect(['rabbitmq', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([false, true, true]);
-  writeFileSync(join(copy, '.local', 'kept'), '');
-  const nodes = await run(['--cluster', '--yes'], {}, 'run/commands/reset');
-  expect(nodes.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
-  expect(['', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([true, false, true]);
+test('reset deletes what the stack has made, and neither what was put beside it nor three nodes, with --cluster nothing but these', async () => {
+  const put = (names: string[]) => {
+    for (const name of names) {
+      mkdirSync(join(copy, '.local', name), { recursive: true });
+      writeFileSync(join(copy, '.local', name, 'kept'), '');
+    }
+  };
+  const left = (names: string[]) => names.filter((name) => existsSync(join(copy, '.local', name, 'kept')));
+  const beside = ['backups', 'mine', 'postgres.old', 'cluster.old', 'prove', 'cluster/node-2.old'];
+  const single = ['postgres', 'rabbitmq', 'pm2', 'restore-a1B2c3'];
+  const cluster = ['cluster/node-1', 'cluster/pm2'];
+  put([...beside, ...single, ...cluster]);
+  const ofSingle = await run(['--yes'], {}, 'run/commands/reset');
+  expect(ofSingle.stdout).toMatch(/^This stops the local stack and deletes, .*rabbitmq.*\nDeleted\.\n$/s);
+  expect(left([...beside, ...single, ...cluster])).toEqual([...beside, ...cluster]);
+  expect((await run(['--yes'], {}, 'run/commands/reset')).stdout).toBe('There is no local data.\n');
+
+  put(single);
+  const ofCluster = await run(['--cluster', '--yes'], {}, 'run/commands/reset');
+  expect(ofCluster.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
+  expect(left([...beside, ...single, ...cluster])).toEqual([...beside, ...single]);
   expect((await run(['--cluster', '--yes'], {}, 'run/commands/reset')).stdout).toBe('There is no cluster.\n');
 });
+
+test.each(['.local/mine', '.local/postgres/mine', '.local'])(
+  'a backup into %s, where files come and go, is refused',
+  async (name) => {
+    const { status, stderr } = await run([join(copy, name)], {}, 'operate/backup/backup');
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `${join(copy, name)} is inside ${join(copy, '.local')}, whose files come and go: name a folder outside of it, or below ${join(copy, '.local/backups')}.\n`,
+    });
+  },
+);
 
 describe('restore', () => {
   /** A backup of nothing, which is a whole one. */
