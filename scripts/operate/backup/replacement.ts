@@ -94,8 +94,8 @@ async function fill(
   } catch (error) {
     throw new Failure(`${file} could not be loaded (${(error as Error).message}).`);
   }
-  if (!(await isMigrated(server, app, environment[`${prefix}_NAME`]!))) await migrate(app, environment); // of newer code than the backup
-  await requireRows(prefix, environment, dump.rows);
+  await requireRows(prefix, environment, dump.rows); // before newer migrations, which may take rows away, or a table
+  if (!(await isMigrated(server, app, environment[`${prefix}_NAME`]!))) await migrate(app, environment);
   detail(rowsText(dump));
 }
 
