@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { withLock } from '../servers/lock.mjs';
-import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
 import { homeEnvironment } from '../stack/environment.ts';
 import type { Servers } from '../stack/stack.ts';
@@ -35,10 +34,7 @@ export async function refillCluster(
     const rabbitmq = await findRabbitmq();
     await refill({
       server: superuserAt(cluster, leader),
-      broker: {
-        addDefinitions: (definitions) => addDefinitions(cluster, rabbitmq, definitions),
-        importDefinitions: (wanted) => addDefinitions(cluster, rabbitmq, renderDefinitions(wanted)),
-      },
+      broker: { addDefinitions: (definitions) => addDefinitions(cluster, rabbitmq, definitions) },
       environment: databasesAt(environment, leader),
     });
     // Once more with the servers: what belongs to a database goes with it, such as how its commits wait for a standby.
