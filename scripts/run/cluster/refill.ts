@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { withLock } from '../servers/lock.mjs';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { homeEnvironment } from '../stack/environment.ts';
+import { homeEnvironment, requireSettings } from '../stack/environment.ts';
 import type { Servers } from '../stack/stack.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { addDefinitions } from './brokers.ts';
 import { portFor } from './clients-port.ts';
+import { nodeEnvironment } from './environment.ts';
 import { clusterOf } from './layout.ts';
 import { databasesAt } from './operator.ts';
 import { startCluster, startServers, superuserAt } from './start.ts';
@@ -26,6 +27,7 @@ export async function refillCluster(
   await alone(home, report, async () => {
     const cluster = clusterOf(home);
     const environment = homeEnvironment(home, own);
+    requireSettings(nodeEnvironment(cluster, cluster.nodes[0]!, environment));
     const port = await portFor(cluster, environment);
     await stopPrograms(cluster.nodes, ['api_gateway', 'billing_app', 'inventory_app'], report);
     await startServers(cluster, environment, port, report);

@@ -162,4 +162,12 @@ describe('restore', () => {
       stderr: `Nothing was changed: say ${command} --yes where nobody can be asked.\n`,
     });
   });
+
+  test('of three nodes refuses settings that no service would start with, before it looks for a port or stops anything', async () => {
+    const own = { LOG_LEVEL: 'loud', API_GATEWAY_PORT: '65000' };
+    const { status, stderr } = await run(['--cluster', await createBackup(), '--yes'], own, 'operate/backup/restore');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^The configuration is not usable\..*\n {2}LOG_LEVEL must be .*\(it is "loud"\)\n/);
+    expect(existsSync(join(copy, '.local/cluster/node-1'))).toBe(false);
+  });
 });
