@@ -4,6 +4,7 @@ import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../../../prove/tests/services.ts';
 import { databases } from '../../../run/servers/migrations.ts';
+import { dropRemains } from '../../../run/servers/postgres/remains.ts';
 import type { Environment } from '../../../run/stack/environment.ts';
 import type { Report } from '../../../run/terminal/report.ts';
 import { dumpDatabase } from '../dump.ts';
@@ -123,6 +124,42 @@ test('every value, id, handled message and sequence comes back exactly, also int
   const [id] = await other.run('MOVIES_DB', `INSERT INTO movies (title) VALUES ('The next') RETURNING id`);
   expect(id).toEqual([NASTY.length + 4]);
   expect(await leftOver(other)).toEqual([]);
+});
+
+test('what a restore left that was interrupted, the next start drops; not what a user has called so, and never the only data', async () => {
+  const pair = await createPair();
+  const { target, run } = pair;
+  const { MOVIES_DB_NAME: films, ORDERS_DB_NAME: orders } = target.environment as {
+    MOVIES_DB_NAME: string;
+    ORDERS_DB_NAME: string;
+  };
+  const marks: string[][][] = [];
+  const watching: Report = {
+    ...report,
+    async step(_name, work) {
+      marks.push(
+        await run('MOVIES_DB', `SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1`, [
+          `${films}_restored`,
+        ]),
+      );
+      return work(() => {});
+    },
+  };
+  await replaceDatabases(target, await backUp(pair), watching);
+  const [[mark]] = marks[0] as [[string]];
+
+  const make = async (name: string, comment: string) => {
+    await run('MOVIES_DB', `CREATE DATABASE "${name}"`);
+    await run('MOVIES_DB', `COMMENT ON DATABASE "${name}" IS '${comment}'`);
+  };
+  await make(`${films}_restored`, mark);
+  await make(`${films}_replaced`, mark);
+  await make(`${orders}_restored`, 'mine');
+  await run('MOVIES_DB', `ALTER DATABASE "${orders}" RENAME TO "${orders}_replaced"`);
+  await run('MOVIES_DB', `COMMENT ON DATABASE "${orders}_replaced" IS '${mark}'`);
+  await dropRemains(target.server, [films, orders]);
+  expect(await leftOver(pair)).toEqual([[`${orders}_restored`]]);
+  expect(await run('ORDERS_DB', 'SELECT count(*)::int FROM orders')).toEqual([[0]]);
 });
 
 test('rows that do not fit the manifest change nothing, and leave nothing over', async () => {
