@@ -25,7 +25,7 @@ await runCommand(async () => {
   const manifest = await readBackup(folder);
   const contents = databases.map(({ prefix }) => rowsText(manifest.databases[prefix])).join(', ');
   console.log(
-    `This stops the services of ${stack.title} and replaces all films and orders there by those of ${folder}, of ${manifest.made}: ${contents}.\nWhat was stored since then is lost. Orders that wait in the queue, and dead letters, stay where they are.`,
+    `This stops the services of ${stack.title} and replaces both databases there by those of ${folder}, of ${manifest.made}: ${contents}.\nWhat was stored since then is lost, and so is every table that was made by hand. Orders that wait in the queue, and dead letters, stay where they are.`,
   );
   const agreed =
     values.yes ||

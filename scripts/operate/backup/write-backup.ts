@@ -40,7 +40,7 @@ interface Source extends Pick<OperatedStack, 'starts'> {
 async function fillFolder(folder: string, source: Source, report: Report): Promise<Manifest> {
   const made = new Date();
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, folder, source));
+  for (const database of databases) dumps[database.prefix] = await report.step(...dumpStep(database, folder, source));
   await report.step('RabbitMQ', async (detail) => {
     const { control } = source;
     const { stdout } = await run(control.program, [...control.args, '--quiet', 'export_definitions', '-'], {
@@ -64,15 +64,16 @@ function makeFolder(folder: string): void {
 }
 
 /** The name of the step that dumps a database, and its work. */
-function dumpStep(prefix: Prefix, folder: string, { environment, starts }: Source) {
+function dumpStep({ app, prefix }: (typeof databases)[number], folder: string, { environment, starts }: Source) {
   const name = environment[`${prefix}_NAME`]!;
   const work = async (detail: (text: string) => void): Promise<Dump & { name: string }> => {
     const file = join(folder, dumpFile(prefix));
     try {
-      const dump = await dumpDatabase(connectionTo(prefix, environment), file, detail);
+      const dump = await dumpDatabase(app, connectionTo(prefix, environment), file, detail);
       detail(rowsText(dump));
       return { name, ...dump };
     } catch (error) {
+      if (error instanceof Failure) throw error;
       const { code, syscall, message } = error as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new Failure(`The disk of ${folder} is full: free some space, or name a folder elsewhere.`);
       if (syscall === 'write' || syscall === 'open') throw error;

@@ -37,8 +37,8 @@ type Pair = Awaited<ReturnType<typeof createPair>>;
 async function backUp({ target: { environment, home } }: Pair): Promise<{ folder: string; manifest: Manifest }> {
   const folder = mkdtempSync(join(home, 'backup-'));
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) {
-    const dump = await dumpDatabase(connectionTo(prefix, environment), join(folder, dumpFile(prefix)));
+  for (const { app, prefix } of databases) {
+    const dump = await dumpDatabase(app, connectionTo(prefix, environment), join(folder, dumpFile(prefix)));
     dumps[prefix] = { name: prefix, ...dump };
   }
   writeFileSync(join(folder, DEFINITIONS), '{}');
@@ -101,6 +101,7 @@ test('every value, id, handled message and sequence comes back exactly, also int
   const { run } = source;
   for (const text of NASTY) await run('MOVIES_DB', 'INSERT INTO movies (title, description) VALUES (left($1, 255), $1)', [text]);
   await run('MOVIES_DB', 'DELETE FROM movies WHERE id IN (2, 5)');
+  await run('MOVIES_DB', 'CREATE SEQUENCE made_by_hand; GRANT SELECT ON SEQUENCE made_by_hand TO PUBLIC');
   await run('MOVIES_DB', `SELECT nextval('movies_id_seq') FROM generate_series(1, 3)`);
   await run(
     'ORDERS_DB',
@@ -124,6 +125,12 @@ test('every value, id, handled message and sequence comes back exactly, also int
   const [id] = await other.run('MOVIES_DB', `INSERT INTO movies (title) VALUES ('The next') RETURNING id`);
   expect(id).toEqual([NASTY.length + 4]);
   expect(await leftOver(other)).toEqual([]);
+});
+
+test('a table or column that no migration has made is named before anything is read: no restore could bring it back', async () => {
+  const pair = await createPair();
+  await pair.run('ORDERS_DB', 'CREATE TABLE keep AS TABLE orders; ALTER TABLE orders ADD COLUMN "Note" text');
+  await expect(backUp(pair)).rejects.toThrow(/ has what no migration has made, .*: column orders\.Note, table keep\. Drop it/);
 });
 
 test('what a restore left that was interrupted, the next start drops; not what a user has called so, and never the only data', async () => {

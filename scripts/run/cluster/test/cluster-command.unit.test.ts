@@ -155,7 +155,7 @@ describe('restore', () => {
   ])('%j says whose data it replaces, and where nobody can be asked the whole command', async (words, what) => {
     const folder = await createBackup();
     const { status, stdout, stderr } = await run([...words, folder], {}, 'operate/backup/restore');
-    expect(stdout).toMatch(new RegExp(`^This stops the services of ${what} and replaces all films and orders there`));
+    expect(stdout).toMatch(new RegExp(`^This stops the services of ${what} and replaces both databases there`));
     const command = ['npm run restore --', ...words, `'${folder.replace("'", "'\\''")}'`].join(' ');
     expect({ status, stderr }).toEqual({
       status: 1,
