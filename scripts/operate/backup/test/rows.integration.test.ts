@@ -1,16 +1,18 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../../../prove/tests/services.ts';
 import { databases } from '../../../run/servers/migrations.ts';
 import { dropRemains } from '../../../run/servers/postgres/remains.ts';
+import { controlProgram } from '../../../run/servers/rabbitmq/rabbitmq.ts';
 import type { Environment } from '../../../run/stack/environment.ts';
 import type { Report } from '../../../run/terminal/report.ts';
+import type { OperatedStack } from '../../operated-stack.ts';
 import { dumpDatabase } from '../dump.ts';
 import { DEFINITIONS, dumpFile, type Manifest, readBackup, writeManifest } from '../manifest.ts';
 import { replaceDatabases, type Target } from '../replacement.ts';
-import { connectionTo } from '../write-backup.ts';
+import { connectionTo, writeBackup } from '../write-backup.ts';
 
 const report: Report = { step: (_name, work) => work(() => {}), note: () => {} };
 
@@ -131,6 +133,35 @@ test('a table or column that no migration has made is named before anything is r
   const pair = await createPair();
   await pair.run('ORDERS_DB', 'CREATE TABLE keep AS TABLE orders; ALTER TABLE orders ADD COLUMN "Note" text');
   await expect(backUp(pair)).rejects.toThrow(/ has what no migration has made, .*: column orders\.Note, table keep\. Drop it/);
+});
+
+test('one that meets a restore fails, and leaves nothing: it would have films of before and orders of after', async () => {
+  const pair = await createPair();
+  const backup = await backUp(pair);
+  const { home, environment } = pair.target;
+  const stack: OperatedStack = {
+    home,
+    title: 'the local stack',
+    starts: 'npm start',
+    environment: async () => environment,
+    controlProgram: () => controlProgram(home),
+    gatewayUrl: () => '',
+  };
+  let restored = false;
+  const meeting: Report = {
+    ...report,
+    async step(_name, work) {
+      const result = await work(() => {});
+      if (!restored) await replaceDatabases(pair.target, backup, report);
+      restored = true;
+      return result;
+    },
+  };
+  const folder = join(home, 'of-both');
+  await expect(writeBackup(stack, folder, meeting)).rejects.toThrow(/^The databases were replaced meanwhile/);
+  expect(existsSync(folder)).toBe(false);
+  await writeBackup(stack, folder, report);
+  expect((await readBackup(folder)).databases.ORDERS_DB.rows).toEqual({ orders: 0, handled_messages: 0 });
 });
 
 test('what a restore left that was interrupted, the next start drops; not what a user has called so, and never the only data', async () => {
