@@ -10,15 +10,16 @@ interface Table {
 
 /**
  * Throws a Failure that names the tables and columns which no migration has made: a restore could not make them either. Where
- * migrations wait for a start, `schema.prisma` is ahead of the tables, and nothing is known of these.
+ * the migrations are not those of this checkout, its `schema.prisma` is not that of the tables, and nothing is known of them.
  */
 export function requireMadeByMigrations(app: string, database: string, migrations: string[], tables: Table[]): void {
-  const folders = readdirSync(join(checkout, app, 'prisma', 'migrations'), { withFileTypes: true });
-  if (folders.some((folder) => folder.isDirectory() && !migrations.includes(folder.name))) return;
+  const entries = readdirSync(join(checkout, app, 'prisma', 'migrations'), { withFileTypes: true });
+  const ours = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  if (ours.sort().join() !== migrations.toSorted().join()) return;
   const known = tablesOf(app);
   const unknown = tables.flatMap(({ name, columns }) => {
-    const ours = known.get(name);
-    return ours ? columns.filter((column) => !ours.has(column)).map((column) => `column ${name}.${column}`) : [`table ${name}`];
+    const named = known.get(name);
+    return named ? columns.filter((column) => !named.has(column)).map((column) => `column ${name}.${column}`) : [`table ${name}`];
   });
   if (unknown.length > 0)
     throw new Failure(
