@@ -11,6 +11,8 @@ export interface OperatedStack {
   /** Set for three nodes. */
   cluster?: Cluster;
   home: string;
+  /** What it is called in sentences. */
+  title: string;
   /** The command that starts what is down of it, for sentences. */
   starts: string;
   /** What it was started with, with the addresses of what runs now. Rejects with a Failure when it was never started. */
@@ -33,6 +35,7 @@ export function chosenStack(words: string[]): { stack: OperatedStack; rest: stri
 
 export const singleStack = (home: string): OperatedStack => ({
   home,
+  title: 'the local stack',
   starts: 'npm start',
   async environment() {
     const environment = savedEnvironment(home);
@@ -52,6 +55,7 @@ export const clusterStack = (cluster: Cluster): OperatedStack => {
   return {
     cluster,
     home: cluster.home,
+    title: 'all three nodes',
     starts: 'npm run cluster -- start',
     environment: async () => operatorEnvironment(cluster, saved()),
     controlProgram: () => clusterControlProgram(cluster),

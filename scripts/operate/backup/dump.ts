@@ -1,7 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import pg from 'pg';
+import type { databases } from '../../run/servers/migrations.ts';
 import { copyOut } from './copy.ts';
+import { requireMadeByMigrations } from './schema.ts';
+
+type Workspace = (typeof databases)[number]['app'];
 
 /** What a file of rows was made from. */
 export interface Dump {
@@ -18,8 +22,8 @@ const MIGRATIONS = `
 /** The tables with the columns that can be written. A table is made after those that it refers to: in this order they can be filled. */
 const TABLES = `
   SELECT relname AS name, format('%I.%I', 'public', relname) AS quoted,
-    (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-     WHERE attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns
+    ARRAY(SELECT attname::text FROM pg_attribute
+     WHERE attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum) AS columns
   FROM pg_class
   WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> '_prisma_migrations'
   ORDER BY oid`;
@@ -39,6 +43,7 @@ export async function openDatabase(connection: pg.ClientConfig): Promise<pg.Clie
  * (`psql --single-transaction --file`), into empty tables made by the same migrations.
  */
 export async function dumpDatabase(
+  app: Workspace,
   connection: pg.ClientConfig,
   file: string,
   progress: (table: string) => void = () => {},
@@ -49,13 +54,15 @@ export async function dumpDatabase(
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await client.query("SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; SET LOCAL extra_float_digits = 1");
     const migrations = (await client.query<{ name: string }>(MIGRATIONS)).rows.map(({ name }) => name);
-    const tables = (await client.query<{ name: string; quoted: string; columns: string }>(TABLES)).rows;
+    const tables = (await client.query<{ name: string; quoted: string; columns: string[] }>(TABLES)).rows;
+    requireMadeByMigrations(app, String(connection.database), migrations, tables);
     const rows: Dump['rows'] = {};
     output.write("SET client_encoding = 'UTF8';\n");
     for (const { name, quoted, columns } of tables) {
       progress(name);
-      output.write(`COPY ${quoted} (${columns}) FROM STDIN;\n`);
-      rows[name] = await copyOut(client, `COPY ${quoted} (${columns}) TO STDOUT`, output);
+      const written = `${quoted} (${columns.map(pg.escapeIdentifier).join(', ')})`;
+      output.write(`COPY ${written} FROM STDIN;\n`);
+      rows[name] = await copyOut(client, `COPY ${written} TO STDOUT`, output);
       output.write('\\.\n');
     }
     // After the rows: a sequence knows no snapshot, and must not be behind an id that was read.
@@ -74,7 +81,8 @@ async function sequenceStates(client: pg.Client): Promise<string[]> {
   for (const { name } of (await client.query<{ name: string }>(SEQUENCES)).rows) {
     const state = await client.query<{ last_value: string; is_called: boolean }>(`SELECT last_value, is_called FROM ${name}`);
     const { last_value: value, is_called: called } = state.rows[0]!;
-    lines.push(`SELECT pg_catalog.setval(${pg.escapeLiteral(name)}, ${value}, ${called});`);
+    // A sequence that was made by hand is not there when this is run, and left out.
+    lines.push(`SELECT pg_catalog.setval(pg_catalog.to_regclass(${pg.escapeLiteral(name)}), ${value}, ${called});`);
   }
   return lines;
 }

@@ -5,6 +5,8 @@ import { checkout } from '../../run/checkout.mjs';
 import { databases, isMigrated, migrate } from '../../run/servers/migrations.ts';
 import { connect, type PostgresAddress } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
+import { besides, dropDatabases, mark, unmark } from '../../run/servers/postgres/remains.ts';
+import { withTemporary } from '../../run/servers/temporary.ts';
 import type { Environment } from '../../run/stack/environment.ts';
 import { settleAll } from '../../run/stack/server-start.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
@@ -27,8 +29,6 @@ export interface Target {
   home: string;
 }
 
-const besides = (name: string) => ({ next: `${name}_restored`, former: `${name}_replaced` });
-
 /**
  * Fills new databases from the backup, beside those of the environment, and puts both in their place in one transaction. Until
  * then nothing has changed, whatever happens. Nobody may work on them meanwhile: sessions are ended.
@@ -37,6 +37,7 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
   const { server, environment } = target;
   const all = databases.map(({ prefix }) => environment[`${prefix}_NAME`]!);
   const remains = all.flatMap((name) => Object.values(besides(name))); // of a restore that was interrupted
+  requireRoomBesides(environment);
   const next = { ...environment };
   for (const { prefix } of databases) next[`${prefix}_NAME`] = besides(environment[`${prefix}_NAME`]!).next;
   const client = await connect(server);
@@ -49,6 +50,7 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
         return { role: role!, password: password!, database: database! };
       }),
     );
+    for (const name of all) await mark(client, besides(name).next);
     const filling = databases.map((database) =>
       report.step(environment[`${database.prefix}_NAME`]!, (detail) =>
         fill(database, { ...target, environment: next }, backup, detail),
@@ -58,8 +60,24 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
     await swap(client, all);
   } finally {
     await client.query('ROLLBACK').catch(() => {}); // of a swap that failed
-    await dropDatabases(client, remains).catch(() => {}); // the reason of a failure is thrown already; the next restore drops them
+    // The reason of a failure is thrown already. What stays, the next start drops, or the next restore.
+    await dropDatabases(client, remains).catch(() => {});
     await client.end().catch(() => {});
+  }
+}
+
+/** PostgreSQL cuts a name off behind its 63rd byte: what is dropped as `NAME_restored` would be the present database. */
+function requireRoomBesides(environment: Environment): void {
+  const keys = databases.map(({ prefix }) => `${prefix}_NAME`);
+  const taken = keys.flatMap((key) => Object.values(besides(environment[key]!)));
+  for (const key of keys) {
+    const name = environment[key]!;
+    if (taken.includes(name))
+      throw new Failure(`${key} is ${name}: a restore drops a database of that name, beside the other one. Choose another name.`);
+    if (Buffer.byteLength(besides(name).next) > 63)
+      throw new Failure(
+        `${key} is ${name}: a restore makes ${besides(name).next} beside it, so it may have 54 bytes at most. Choose a shorter name, and restore into it: what is stored under the present one stays.`,
+      );
   }
 }
 
@@ -78,8 +96,8 @@ async function fill(
   } catch (error) {
     throw new Failure(`${file} could not be loaded (${(error as Error).message}).`);
   }
-  if (!(await isMigrated(server, app, environment[`${prefix}_NAME`]!))) await migrate(app, environment); // of newer code than the backup
-  await requireRows(prefix, environment, dump.rows);
+  await requireRows(prefix, environment, dump.rows); // before newer migrations, which may take rows away, or a table
+  if (!(await isMigrated(server, app, environment[`${prefix}_NAME`]!))) await migrate(app, environment);
   detail(rowsText(dump));
 }
 
@@ -87,16 +105,14 @@ async function fill(
 async function migrateTo(app: string, migrations: string[], environment: Environment, home: string): Promise<void> {
   const scratch = mkdtempSync(join(home, 'restore-'));
   const folder = join(scratch, app);
-  try {
+  await withTemporary(scratch, async () => {
     for (const part of ['prisma', 'prisma.config.mts', 'package.json'])
       cpSync(join(checkout, app, part), join(folder, part), { recursive: true });
     const known = join(folder, 'prisma', 'migrations');
     for (const entry of readdirSync(known, { withFileTypes: true }))
       if (entry.isDirectory() && !migrations.includes(entry.name)) rmSync(join(known, entry.name), { recursive: true });
     await migrate(folder, environment);
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  });
 }
 
 async function requireRows(prefix: Prefix, environment: Environment, rows: Dump['rows']): Promise<void> {
@@ -122,11 +138,9 @@ async function swap(client: pg.Client, all: string[]): Promise<void> {
   for (const name of all) {
     const { next, former } = besides(name);
     await rename(name, former);
+    await mark(client, former);
     await rename(next, name);
+    await unmark(client, name);
   }
   await client.query('COMMIT');
-}
-
-async function dropDatabases(client: pg.Client, all: string[]): Promise<void> {
-  for (const name of all) await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
 }

@@ -13,6 +13,7 @@ import { createReport } from '../../run/terminal/report.ts';
 import { chosenStack } from '../operated-stack.ts';
 import { readBackup } from './manifest.ts';
 import { restoreBackup } from './restoration.ts';
+import { restoreCommand } from './restore-command.ts';
 import { rowsText } from './write-backup.ts';
 
 await runCommand(async () => {
@@ -24,11 +25,14 @@ await runCommand(async () => {
   const manifest = await readBackup(folder);
   const contents = databases.map(({ prefix }) => rowsText(manifest.databases[prefix])).join(', ');
   console.log(
-    `This stops the services and replaces all films and orders by those of ${folder}, of ${manifest.made}: ${contents}.\nWhat was stored since then is lost. Orders that wait in the queue, and dead letters, stay where they are.`,
+    `This stops the services of ${stack.title} and replaces both databases there by those of ${folder}, of ${manifest.made}: ${contents}.\nWhat was stored since then is lost, and so is every table that was made by hand. Orders that wait in the queue, and dead letters, stay where they are.`,
   );
   const agreed =
     values.yes ||
-    (await confirm('Replace them?', 'Nothing was changed: say npm run restore -- FOLDER --yes where nobody can be asked.'));
+    (await confirm(
+      'Replace them?',
+      `Nothing was changed: say ${restoreCommand(stack, folder)} --yes where nobody can be asked.`,
+    ));
   if (!agreed) throw new Failure('Nothing was changed.');
   const afterwards = `The data are as they were or, if it came so far, all as in the backup. Run it again, or go on with what is there: ${stack.starts}.`;
   endWith(`Interrupted. ${afterwards}`);

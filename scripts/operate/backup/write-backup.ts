@@ -9,7 +9,7 @@ import type { Environment } from '../../run/stack/environment.ts';
 import { Failure } from '../../run/terminal/failure.mjs';
 import type { Report } from '../../run/terminal/report.ts';
 import type { OperatedStack } from '../operated-stack.ts';
-import { type Dump, dumpDatabase } from './dump.ts';
+import { type Dump, dumpDatabase, openDatabase } from './dump.ts';
 import { DEFINITIONS, dumpFile, type Manifest, type Prefix, writeManifest } from './manifest.ts';
 
 const run = promisify(execFile);
@@ -23,7 +23,7 @@ export async function writeBackup(stack: OperatedStack, folder: string, report: 
   const discard = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', discard); // after Ctrl-C
   try {
-    return await fillFolder(folder, { environment, control, starts: stack.starts }, report);
+    return await fillFolder(folder, { environment, control, starts: stack.starts, seen: new Set() }, report);
   } catch (error) {
     discard();
     throw error;
@@ -35,12 +35,18 @@ export async function writeBackup(stack: OperatedStack, folder: string, report: 
 interface Source extends Pick<OperatedStack, 'starts'> {
   environment: Environment;
   control: ControlProgram;
+  /** What `identify` said, before and after each dump. */
+  seen: Set<string>;
 }
 
 async function fillFolder(folder: string, source: Source, report: Report): Promise<Manifest> {
   const made = new Date();
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) dumps[prefix] = await report.step(...dumpStep(prefix, folder, source));
+  for (const database of databases) dumps[database.prefix] = await report.step(...dumpStep(database, folder, source));
+  if (source.seen.size > 1)
+    throw new Failure(
+      'The databases were replaced meanwhile, by npm run restore, and the backup would have films and orders of two times: take another one.',
+    );
   await report.step('RabbitMQ', async (detail) => {
     const { control } = source;
     const { stdout } = await run(control.program, [...control.args, '--quiet', 'export_definitions', '-'], {
@@ -64,15 +70,18 @@ function makeFolder(folder: string): void {
 }
 
 /** The name of the step that dumps a database, and its work. */
-function dumpStep(prefix: Prefix, folder: string, { environment, starts }: Source) {
+function dumpStep({ app, prefix }: (typeof databases)[number], folder: string, { environment, starts, seen }: Source) {
   const name = environment[`${prefix}_NAME`]!;
   const work = async (detail: (text: string) => void): Promise<Dump & { name: string }> => {
     const file = join(folder, dumpFile(prefix));
     try {
-      const dump = await dumpDatabase(connectionTo(prefix, environment), file, detail);
+      seen.add(await identify(environment));
+      const dump = await dumpDatabase(app, connectionTo(prefix, environment), file, detail);
+      seen.add(await identify(environment));
       detail(rowsText(dump));
       return { name, ...dump };
     } catch (error) {
+      if (error instanceof Failure) throw error;
       const { code, syscall, message } = error as NodeJS.ErrnoException;
       if (code === 'ENOSPC') throw new Failure(`The disk of ${folder} is full: free some space, or name a folder elsewhere.`);
       if (syscall === 'write' || syscall === 'open') throw error;
@@ -80,6 +89,18 @@ function dumpStep(prefix: Prefix, folder: string, { environment, starts }: Sourc
     }
   };
   return [name, work] as const;
+}
+
+/** Which databases have the names of ours at this moment: a restore puts others in their place. */
+async function identify(environment: Environment): Promise<string> {
+  const client = await openDatabase(connectionTo('ORDERS_DB', environment));
+  try {
+    const names = databases.map(({ prefix }) => environment[`${prefix}_NAME`]);
+    const text = 'SELECT oid FROM pg_database WHERE datname = ANY($1) ORDER BY datname';
+    return (await client.query<string[]>({ text, values: [names], rowMode: 'array' })).rows.join();
+  } finally {
+    await client.end();
+  }
 }
 
 /** As the role that owns the database. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { withLock } from '../servers/lock.mjs';
-import { renderDefinitions } from '../servers/rabbitmq/definitions.ts';
 import { findRabbitmq } from '../servers/rabbitmq/installation.ts';
-import { homeEnvironment } from '../stack/environment.ts';
+import { homeEnvironment, requireSettings } from '../stack/environment.ts';
 import type { Servers } from '../stack/stack.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
 import { addDefinitions } from './brokers.ts';
 import { portFor } from './clients-port.ts';
+import { nodeEnvironment } from './environment.ts';
 import { clusterOf } from './layout.ts';
 import { databasesAt } from './operator.ts';
 import { startCluster, startServers, superuserAt } from './start.ts';
@@ -27,6 +27,7 @@ export async function refillCluster(
   await alone(home, report, async () => {
     const cluster = clusterOf(home);
     const environment = homeEnvironment(home, own);
+    requireSettings(nodeEnvironment(cluster, cluster.nodes[0]!, environment));
     const port = await portFor(cluster, environment);
     await stopPrograms(cluster.nodes, ['api_gateway', 'billing_app', 'inventory_app'], report);
     await startServers(cluster, environment, port, report);
@@ -35,10 +36,7 @@ export async function refillCluster(
     const rabbitmq = await findRabbitmq();
     await refill({
       server: superuserAt(cluster, leader),
-      broker: {
-        addDefinitions: (definitions) => addDefinitions(cluster, rabbitmq, definitions),
-        importDefinitions: (wanted) => addDefinitions(cluster, rabbitmq, renderDefinitions(wanted)),
-      },
+      broker: { addDefinitions: (definitions) => addDefinitions(cluster, rabbitmq, definitions) },
       environment: databasesAt(environment, leader),
     });
     // Once more with the servers: what belongs to a database goes with it, such as how its commits wait for a standby.

@@ -6,6 +6,7 @@ import { pm2 } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
 import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
+import { dropRemains } from '../servers/postgres/remains.ts';
 import { waitFor } from '../servers/process.ts';
 import { findRabbitmq, type RabbitmqInstallation } from '../servers/rabbitmq/installation.ts';
 import { type Environment, saveEnvironment } from '../stack/environment.ts';
@@ -128,6 +129,10 @@ async function requireUp<T>(problem: string, cluster: Cluster, check: () => Prom
 async function prepareDatabases(cluster: Cluster, leader: Node, environment: Environment): Promise<void> {
   const server = superuserAt(cluster, leader);
   const own = nodeEnvironment(cluster, leader, environment);
+  await dropRemains(
+    server,
+    databases.map(({ prefix }) => own[`${prefix}_NAME`]!),
+  );
   await ensureDatabases(
     server,
     databases.map(({ prefix }) => ({

@@ -12,16 +12,16 @@ import { confirm } from '../terminal/confirm.ts';
 import { Failure } from '../terminal/failure.mjs';
 import { createReport } from '../terminal/report.ts';
 
-/** Downloads and compiled code, which hold nothing of the user's, backups, the other topology's data, and locks, with the files that they are made of. */
-const KEPT = /^((compile-)?cache$|backups$|cluster$|((stack|install)\.)?lock)/;
-
 const STACK = {
+  /** What it makes. Nothing else goes: a user may have put data aside here, a proof may be under way. */
+  made: /^(postgres|rabbitmq|pm2|(identity|environment|overrides)\.json|live-history-\d+\.jsonl(\.new)?|restore-\w{6})$/,
   what: 'the local stack',
-  stays: 'Backups below it stay, and the three nodes of npm run cluster.',
+  stays: 'All else below it stays: backups, what was put aside, and the three nodes of npm run cluster.',
   again: 'npm run reset',
   unasked: 'npm run reset -- --yes',
 };
 const NODES = {
+  made: /^(node-[123]|pm2|network|haproxy\.cfg|(secrets|servers|identity|environment|overrides)\.json|restore-\w{6})$/,
   what: 'all three nodes',
   stays: 'The stack of npm start stays, and backups.',
   again: 'npm run reset -- --cluster',
@@ -34,12 +34,13 @@ await runCommand(async () => {
   const local = localHome();
   requireOwner(local);
   const home = cluster ? join(local, 'cluster') : local;
-  const found = dataIn(home);
+  const { made, what, stays, again, unasked } = cluster ? NODES : STACK;
+  const dataIn = () => (existsSync(home) ? readdirSync(home).filter((name) => made.test(name)) : []);
+  const found = dataIn();
   if (found.length === 0) {
     console.log(cluster ? 'There is no cluster.' : 'There is no local data.');
     return 0;
   }
-  const { what, stays, again, unasked } = cluster ? NODES : STACK;
   console.log(
     `This stops ${what} and deletes, below ${home}: ${found.join(', ')}.\nThat is every film and order, every waiting message, and the logs. ${stays}`,
   );
@@ -48,7 +49,7 @@ await runCommand(async () => {
   endWith(`Interrupted. Some of it may be deleted already: ${again} does the rest.`);
   const report = createReport();
   const deleteData = () => {
-    for (const name of dataIn(home)) rmSync(join(home, name), { recursive: true, force: true });
+    for (const name of dataIn()) rmSync(join(home, name), { recursive: true, force: true });
   };
   if (cluster) {
     await alone(home, report, async () => {
@@ -59,7 +60,3 @@ await runCommand(async () => {
   console.log('Deleted.');
   return 0;
 });
-
-function dataIn(home: string): string[] {
-  return existsSync(home) ? readdirSync(home).filter((name) => !KEPT.test(name)) : [];
-}

@@ -62,8 +62,8 @@ const requireStackVariables = (environment: Environment) =>
     environment,
   );
 
-/** Throws a Failure that names everything the services, or the stack itself, would refuse to start with. */
-export function requireUsable(environment: Environment): void {
+/** Throws a Failure that names everything the services, or the operators' tools, would refuse to start with. */
+export function requireSettings(environment: Environment): void {
   const problems = new Set<string>();
   const check = (load: (environment: Environment) => unknown, what: Environment) => {
     try {
@@ -76,6 +76,11 @@ export function requireUsable(environment: Environment): void {
   check(requireStackVariables, environment);
   for (const { load } of services) check(load, withoutLocalPorts(environment));
   if (problems.size > 0) throw new Failure([...problems].join('\n'));
+}
+
+/** The same for one of each on this computer, whose ports must not meet. */
+export function requireUsable(environment: Environment): void {
+  requireSettings(environment);
   if (environment.MOVIES_DB_PORT !== environment.ORDERS_DB_PORT) {
     throw new Failure(
       'The local stack has one PostgreSQL for both databases: give MOVIES_DB_PORT and ORDERS_DB_PORT the same value.',

@@ -4,6 +4,7 @@ import { paths } from '../servers/postgres/cluster.ts';
 import type { Postgres } from '../servers/postgres/connection.ts';
 import { ensureDatabases } from '../servers/postgres/databases.ts';
 import { startPostgres } from '../servers/postgres/postgres.ts';
+import { dropRemains } from '../servers/postgres/remains.ts';
 import { type Broker, startBroker } from '../servers/rabbitmq/rabbitmq.ts';
 import { reasonsIn } from '../servers/start-failure.ts';
 import { Failure } from '../terminal/failure.mjs';
@@ -39,6 +40,10 @@ export function startDatabases(home: string, environment: Environment, exact: bo
     const server = await startPostgres({ home, port: Number(environment.MOVIES_DB_PORT), exact });
     environment.MOVIES_DB_PORT = environment.ORDERS_DB_PORT = String(server.port);
     detail(`127.0.0.1:${server.port}`);
+    await dropRemains(
+      server,
+      databases.map(({ prefix }) => environment[`${prefix}_NAME`]!),
+    );
     await ensureDatabases(
       server,
       databases.map(({ prefix }) => {

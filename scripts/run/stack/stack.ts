@@ -35,7 +35,7 @@ export function startStack(home: string, own: Record<string, string | undefined>
 /** The two servers, without a service that works on them. */
 export interface Servers {
   server: PostgresAddress;
-  broker: Pick<Broker, 'addDefinitions' | 'importDefinitions'>;
+  broker: Pick<Broker, 'addDefinitions'>;
   environment: Environment;
 }
 

@@ -1,15 +1,18 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from '../../../prove/tests/services.ts';
 import { databases } from '../../../run/servers/migrations.ts';
+import { dropRemains } from '../../../run/servers/postgres/remains.ts';
+import { controlProgram } from '../../../run/servers/rabbitmq/rabbitmq.ts';
 import type { Environment } from '../../../run/stack/environment.ts';
 import type { Report } from '../../../run/terminal/report.ts';
+import type { OperatedStack } from '../../operated-stack.ts';
 import { dumpDatabase } from '../dump.ts';
 import { DEFINITIONS, dumpFile, type Manifest, readBackup, writeManifest } from '../manifest.ts';
 import { replaceDatabases, type Target } from '../replacement.ts';
-import { connectionTo } from '../write-backup.ts';
+import { connectionTo, writeBackup } from '../write-backup.ts';
 
 const report: Report = { step: (_name, work) => work(() => {}), note: () => {} };
 
@@ -36,8 +39,8 @@ type Pair = Awaited<ReturnType<typeof createPair>>;
 async function backUp({ target: { environment, home } }: Pair): Promise<{ folder: string; manifest: Manifest }> {
   const folder = mkdtempSync(join(home, 'backup-'));
   const dumps = {} as Manifest['databases'];
-  for (const { prefix } of databases) {
-    const dump = await dumpDatabase(connectionTo(prefix, environment), join(folder, dumpFile(prefix)));
+  for (const { app, prefix } of databases) {
+    const dump = await dumpDatabase(app, connectionTo(prefix, environment), join(folder, dumpFile(prefix)));
     dumps[prefix] = { name: prefix, ...dump };
   }
   writeFileSync(join(folder, DEFINITIONS), '{}');
@@ -100,6 +103,7 @@ test('every value, id, handled message and sequence comes back exactly, also int
   const { run } = source;
   for (const text of NASTY) await run('MOVIES_DB', 'INSERT INTO movies (title, description) VALUES (left($1, 255), $1)', [text]);
   await run('MOVIES_DB', 'DELETE FROM movies WHERE id IN (2, 5)');
+  await run('MOVIES_DB', 'CREATE SEQUENCE made_by_hand; GRANT SELECT ON SEQUENCE made_by_hand TO PUBLIC');
   await run('MOVIES_DB', `SELECT nextval('movies_id_seq') FROM generate_series(1, 3)`);
   await run(
     'ORDERS_DB',
@@ -123,6 +127,77 @@ test('every value, id, handled message and sequence comes back exactly, also int
   const [id] = await other.run('MOVIES_DB', `INSERT INTO movies (title) VALUES ('The next') RETURNING id`);
   expect(id).toEqual([NASTY.length + 4]);
   expect(await leftOver(other)).toEqual([]);
+});
+
+test('a table or column that no migration has made is named before anything is read: no restore could bring it back', async () => {
+  const pair = await createPair();
+  await pair.run('ORDERS_DB', 'CREATE TABLE keep AS TABLE orders; ALTER TABLE orders ADD COLUMN "Note" text');
+  await expect(backUp(pair)).rejects.toThrow(/ has what no migration has made, .*: column orders\.Note, table keep\. Drop it/);
+});
+
+test('one that meets a restore fails, and leaves nothing: it would have films of before and orders of after', async () => {
+  const pair = await createPair();
+  const backup = await backUp(pair);
+  const { home, environment } = pair.target;
+  const stack: OperatedStack = {
+    home,
+    title: 'the local stack',
+    starts: 'npm start',
+    environment: async () => environment,
+    controlProgram: () => controlProgram(home),
+    gatewayUrl: () => '',
+  };
+  let restored = false;
+  const meeting: Report = {
+    ...report,
+    async step(_name, work) {
+      const result = await work(() => {});
+      if (!restored) await replaceDatabases(pair.target, backup, report);
+      restored = true;
+      return result;
+    },
+  };
+  const folder = join(home, 'of-both');
+  await expect(writeBackup(stack, folder, meeting)).rejects.toThrow(/^The databases were replaced meanwhile/);
+  expect(existsSync(folder)).toBe(false);
+  await writeBackup(stack, folder, report);
+  expect((await readBackup(folder)).databases.ORDERS_DB.rows).toEqual({ orders: 0, handled_messages: 0 });
+});
+
+test('what a restore left that was interrupted, the next start drops; not what a user has called so, and never the only data', async () => {
+  const pair = await createPair();
+  const { target, run } = pair;
+  const { MOVIES_DB_NAME: films, ORDERS_DB_NAME: orders } = target.environment as {
+    MOVIES_DB_NAME: string;
+    ORDERS_DB_NAME: string;
+  };
+  const marks: string[][][] = [];
+  const watching: Report = {
+    ...report,
+    async step(_name, work) {
+      marks.push(
+        await run('MOVIES_DB', `SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1`, [
+          `${films}_restored`,
+        ]),
+      );
+      return work(() => {});
+    },
+  };
+  await replaceDatabases(target, await backUp(pair), watching);
+  const [[mark]] = marks[0] as [[string]];
+
+  const make = async (name: string, comment: string) => {
+    await run('MOVIES_DB', `CREATE DATABASE "${name}"`);
+    await run('MOVIES_DB', `COMMENT ON DATABASE "${name}" IS '${comment}'`);
+  };
+  await make(`${films}_restored`, mark);
+  await make(`${films}_replaced`, mark);
+  await make(`${orders}_restored`, 'mine');
+  await run('MOVIES_DB', `ALTER DATABASE "${orders}" RENAME TO "${orders}_replaced"`);
+  await run('MOVIES_DB', `COMMENT ON DATABASE "${orders}_replaced" IS '${mark}'`);
+  await dropRemains(target.server, [films, orders]);
+  expect(await leftOver(pair)).toEqual([[`${orders}_restored`]]);
+  expect(await run('ORDERS_DB', 'SELECT count(*)::int FROM orders')).toEqual([[0]]);
 });
 
 test('rows that do not fit the manifest change nothing, and leave nothing over', async () => {

@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeF
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeManifest } from '../../../operate/backup/manifest.ts';
 import { checkout } from '../../checkout.mjs';
 import { clusterOf } from '../layout.ts';
 
@@ -38,8 +39,8 @@ interface Ended {
   stderr: string;
 }
 
-function run(words: string[], environment: Record<string, string> = {}, name = 'cluster'): Promise<Ended> {
-  const command = [join(copy, `scripts/run/commands/${name}.ts`), ...words];
+function run(words: string[], environment: Record<string, string> = {}, program = 'run/commands/cluster'): Promise<Ended> {
+  const command = [join(copy, `scripts/${program}.ts`), ...words];
   const options = { cwd: copy, env: { ...process.env, ...environment } };
   return new Promise((resolve) => {
     execFile(process.execPath, command, options, (error, stdout, stderr) =>
@@ -132,18 +133,70 @@ test('restart of what does not run says how to start it', async () => {
   });
 });
 
-test('reset leaves the data of three nodes alone, and with --cluster deletes nothing else', async () => {
-  const of = (home: string) => join(copy, '.local', home, 'kept');
-  for (const home of ['rabbitmq', 'cluster/node-1', 'backups']) {
-    mkdirSync(join(copy, '.local', home), { recursive: true });
-    writeFileSync(of(home), '');
-  }
-  const single = await run(['--yes'], {}, 'reset');
-  expect(single.stdout).toMatch(/^This stops the local stack and deletes, .*: rabbitmq\.\n.*\nDeleted\.\n$/s);
-  expect(['rabbitmq', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([false, true, true]);
-  writeFileSync(join(copy, '.local', 'kept'), '');
-  const nodes = await run(['--cluster', '--yes'], {}, 'reset');
-  expect(nodes.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
-  expect(['', 'cluster/node-1', 'backups'].map((home) => existsSync(of(home)))).toEqual([true, false, true]);
-  expect((await run(['--cluster', '--yes'], {}, 'reset')).stdout).toBe('There is no cluster.\n');
+test('reset deletes what the stack has made, and neither what was put beside it nor three nodes, with --cluster nothing but these', async () => {
+  const put = (names: string[]) => {
+    for (const name of names) {
+      mkdirSync(join(copy, '.local', name), { recursive: true });
+      writeFileSync(join(copy, '.local', name, 'kept'), '');
+    }
+  };
+  const left = (names: string[]) => names.filter((name) => existsSync(join(copy, '.local', name, 'kept')));
+  const beside = ['backups', 'mine', 'postgres.old', 'cluster.old', 'prove', 'cluster/node-2.old'];
+  const single = ['postgres', 'rabbitmq', 'pm2', 'restore-a1B2c3'];
+  const cluster = ['cluster/node-1', 'cluster/pm2'];
+  put([...beside, ...single, ...cluster]);
+  const ofSingle = await run(['--yes'], {}, 'run/commands/reset');
+  expect(ofSingle.stdout).toMatch(/^This stops the local stack and deletes, .*rabbitmq.*\nDeleted\.\n$/s);
+  expect(left([...beside, ...single, ...cluster])).toEqual([...beside, ...cluster]);
+  expect((await run(['--yes'], {}, 'run/commands/reset')).stdout).toBe('There is no local data.\n');
+
+  put(single);
+  const ofCluster = await run(['--cluster', '--yes'], {}, 'run/commands/reset');
+  expect(ofCluster.stdout).toMatch(/^This stops all three nodes and deletes, .*node-1.*\nDeleted\.\n$/s);
+  expect(left([...beside, ...single, ...cluster])).toEqual([...beside, ...single]);
+  expect((await run(['--cluster', '--yes'], {}, 'run/commands/reset')).stdout).toBe('There is no cluster.\n');
+});
+
+test.each(['.local/mine', '.local/postgres/mine', '.local'])(
+  'a backup into %s, where files come and go, is refused',
+  async (name) => {
+    const { status, stderr } = await run([join(copy, name)], {}, 'operate/backup/backup');
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `${join(copy, name)} is inside ${join(copy, '.local')}, whose files come and go: name a folder outside of it, or below ${join(copy, '.local/backups')}.\n`,
+    });
+  },
+);
+
+describe('restore', () => {
+  /** A backup of nothing, which is a whole one. */
+  const createBackup = async () => {
+    const folder = mkdtempSync(join(copy, "Léon's "));
+    for (const name of ['movies_db.sql', 'orders_db.sql', 'definitions.json']) writeFileSync(join(folder, name), '');
+    const dump = { name: 'a_database', migrations: [], rows: {} };
+    await writeManifest(folder, { MOVIES_DB: dump, ORDERS_DB: dump }, new Date());
+    return folder;
+  };
+
+  test.each([
+    [[], 'the local stack'],
+    [['--cluster'], 'all three nodes'],
+  ])('%j says whose data it replaces, and where nobody can be asked the whole command', async (words, what) => {
+    const folder = await createBackup();
+    const { status, stdout, stderr } = await run([...words, folder], {}, 'operate/backup/restore');
+    expect(stdout).toMatch(new RegExp(`^This stops the services of ${what} and replaces both databases there`));
+    const command = ['npm run restore --', ...words, `'${folder.replace("'", "'\\''")}'`].join(' ');
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `Nothing was changed: say ${command} --yes where nobody can be asked.\n`,
+    });
+  });
+
+  test('of three nodes refuses settings that no service would start with, before it looks for a port or stops anything', async () => {
+    const own = { LOG_LEVEL: 'loud', API_GATEWAY_PORT: '65000' };
+    const { status, stderr } = await run(['--cluster', await createBackup(), '--yes'], own, 'operate/backup/restore');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^The configuration is not usable\..*\n {2}LOG_LEVEL must be .*\(it is "loud"\)\n/);
+    expect(existsSync(join(copy, '.local/cluster/node-1'))).toBe(false);
+  });
 });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { checkout } from '../../checkout.mjs';
@@ -9,6 +9,7 @@ import { holderOfPort } from '../listeners.ts';
 import { freePort, isFree, saysTaken } from '../ports.ts';
 import { appendedTo, endProcess, waitFor } from '../process.ts';
 import { reasonsIn } from '../start-failure.ts';
+import { withTemporary } from '../temporary.ts';
 import { renderDefinitions } from './definitions.ts';
 import { findRabbitmq, pathFromCheckout, type RabbitmqInstallation } from './installation.ts';
 import { answers, launch, nodeEnvironment } from './launch.ts';
@@ -142,11 +143,7 @@ function createHandle(home: string, record: BrokerRecord, environment: Environme
   const addDefinitions = async (definitions: string) => {
     const file = join(paths(home).folder, `import-${randomUUID()}.json`);
     writeFileSync(file, definitions, { mode: 0o600 });
-    try {
-      await control('import_definitions', pathFromCheckout(file));
-    } finally {
-      rmSync(file);
-    }
+    await withTemporary(file, () => control('import_definitions', pathFromCheckout(file)));
   };
   return {
     pid: record.pid,
