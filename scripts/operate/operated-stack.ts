@@ -23,13 +23,16 @@ export interface OperatedStack {
   gatewayUrl(): string;
 }
 
-/** The stack that a command is meant for, `--cluster` or that of `npm start`, and the other words of its command line. */
-export function chosenStack(words: string[]): { stack: OperatedStack; rest: string[] } {
+/**
+ * The stack that a command is meant for, `--cluster` or that of `npm start`, and the other words of its command line. `begins`: whether
+ * the command makes three nodes where there are none.
+ */
+export function chosenStack(words: string[], { begins = false } = {}): { stack: OperatedStack; rest: string[] } {
   const rest = words.filter((word) => word !== '--cluster');
   requireOwner(localHome());
   if (rest.length === words.length) return { stack: singleStack(localHome()), rest };
   const home = join(localHome(), 'cluster');
-  if (!wasBegun(home)) throw new Failure(NEVER_STARTED);
+  if (!begins && !wasBegun(home)) throw new Failure(NEVER_STARTED);
   return { stack: clusterStack(clusterOf(home)), rest };
 }
 

@@ -17,7 +17,7 @@ import { restoreCommand } from './restore-command.ts';
 import { rowsText } from './write-backup.ts';
 
 await runCommand(async () => {
-  const { stack, rest } = chosenStack(process.argv.slice(2));
+  const { stack, rest } = chosenStack(process.argv.slice(2), { begins: true });
   const { values, positionals } = parseArgs({ args: rest, allowPositionals: true, options: { yes: { type: 'boolean' } } });
   if (positionals.length !== 1)
     throw new Failure('Usage: npm run restore -- [--cluster] FOLDER [--yes], with a folder that npm run backup has made.');
