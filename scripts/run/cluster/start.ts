@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { databases, migrate } from '../servers/migrations.ts';
-import { isOnline, listApps, startApp } from '../servers/pm2/apps.ts';
+import { isOnline, listApps, restartApp, startApp } from '../servers/pm2/apps.ts';
 import { pm2 } from '../servers/pm2/daemon.ts';
 import { unprivileged } from '../servers/postgres/binaries.ts';
 import { connect, type PostgresAddress } from '../servers/postgres/connection.ts';
@@ -13,7 +13,7 @@ import { type Environment, saveEnvironment } from '../stack/environment.ts';
 import { environmentOf, service } from '../stack/services.ts';
 import { Failure } from '../terminal/failure.mjs';
 import type { Report } from '../terminal/report.ts';
-import { areTogether, forget, hasJoined, prepareBrokers } from './brokers.ts';
+import { areTogether, control, forget, hasJoined, prepareBrokers } from './brokers.ts';
 import { nodeEnvironment } from './environment.ts';
 import { isMember, replaceMember } from './etcd.ts';
 import { type Cluster, type Node, PORTS, wasFormed } from './layout.ts';
@@ -26,6 +26,9 @@ import { findTools } from './tools.ts';
 
 /** Milliseconds that the servers of a node have to come up, on a busy computer. */
 const LIMIT = 60_000;
+
+/** Milliseconds after which a broker that does not come up waits for another one, on a busy computer. */
+const WAITS = 30_000;
 
 /** The servers first, then what they are to hold, then the services. */
 export const SERVICES = ['inventory_app', 'billing_app', 'api_gateway'] as const;
@@ -103,6 +106,7 @@ async function makeRoom(cluster: Cluster, node: Node, others: Node[], rabbitmq: 
     await requireUp(`etcd does not take ${node.name}`, cluster, () => replaceMember(node, other!).then(() => true));
   }
   if (!hasJoined(node)) {
+    await spareWaiting(cluster, others, rabbitmq);
     // A copy is only given up where a majority of the queue's works.
     for (const one of others)
       await requireUp(`RabbitMQ of ${one.name} is not up`, cluster, async () => (await stateOf(one)).rabbitmq);
@@ -110,6 +114,19 @@ async function makeRoom(cluster: Cluster, node: Node, others: Node[], rabbitmq: 
       forget(cluster, node, other!, rabbitmq).then(() => true),
     );
   }
+}
+
+/**
+ * Brokers that ended at the same time, as by a power cut, wait for all of them: also for one whose data are gone. Then the first begins without
+ * it; the others take its users and queues for theirs, and what is in the queues is their majority's
+ * (https://www.rabbitmq.com/docs/clustering#restarting).
+ */
+async function spareWaiting(cluster: Cluster, others: Node[], rabbitmq: RabbitmqInstallation): Promise<void> {
+  const isAnyUp = async () => (await Promise.all(others.map(stateOf))).some((state) => state.rabbitmq);
+  if (await waitFor(WAITS, isAnyUp)) return;
+  const [first] = others;
+  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'force_boot');
+  await restartApp(first!.folder, 'rabbitmq');
 }
 
 async function requireUp<T>(problem: string, cluster: Cluster, check: () => Promise<T | undefined | false>): Promise<T> {
