@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Cluster, clusterOf, NEVER_STARTED, wasBegun } from '../run/cluster/layout.ts';
+import { clusterOf, NEVER_STARTED, wasBegun } from '../run/cluster/layout.ts';
 import { clusterControlProgram, operatorEnvironment } from '../run/cluster/operator.ts';
 import { type ControlProgram, controlProgram } from '../run/servers/rabbitmq/rabbitmq.ts';
 import { type Environment, localEnvironment, savedEnvironment } from '../run/stack/environment.ts';
@@ -8,8 +8,8 @@ import { Failure } from '../run/terminal/failure.mjs';
 
 /** A stack of this computer as its operators reach it: one of each, or three nodes. */
 export interface OperatedStack {
-  /** Set for three nodes. */
-  cluster?: Cluster;
+  /** Whether it is three nodes. */
+  isCluster: boolean;
   home: string;
   /** What it is called in sentences. */
   title: string;
@@ -33,10 +33,11 @@ export function chosenStack(words: string[], { begins = false } = {}): { stack: 
   if (rest.length === words.length) return { stack: singleStack(localHome()), rest };
   const home = join(localHome(), 'cluster');
   if (!begins && !wasBegun(home)) throw new Failure(NEVER_STARTED);
-  return { stack: clusterStack(clusterOf(home)), rest };
+  return { stack: clusterStack(home), rest };
 }
 
 export const singleStack = (home: string): OperatedStack => ({
+  isCluster: false,
   home,
   title: 'the local stack',
   starts: 'npm start',
@@ -49,19 +50,19 @@ export const singleStack = (home: string): OperatedStack => ({
   gatewayUrl: () => urlIn(savedEnvironment(home) ?? localEnvironment(process.env)),
 });
 
-export const clusterStack = (cluster: Cluster): OperatedStack => {
+export const clusterStack = (home: string): OperatedStack => {
   const saved = () => {
-    const environment = savedEnvironment(cluster.home);
+    const environment = savedEnvironment(home);
     if (!environment) throw new Failure(NEVER_STARTED);
     return environment;
   };
   return {
-    cluster,
-    home: cluster.home,
+    isCluster: true,
+    home,
     title: 'all three nodes',
     starts: 'npm run cluster -- start',
-    environment: async () => operatorEnvironment(cluster, saved()),
-    controlProgram: () => clusterControlProgram(cluster),
+    environment: async () => operatorEnvironment(clusterOf(home), saved()),
+    controlProgram: () => clusterControlProgram(clusterOf(home)),
     gatewayUrl: () => urlIn(saved()),
   };
 };

@@ -1,4 +1,5 @@
 import type { Health, PartState } from '@crud-master/plumbing/health';
+import { REASONS } from '../broker.ts';
 import type { BillingReport, BillingReports, ParkedMessage } from './billing-reports.ts';
 import type { ClusterNodes, DatabaseView, NodeView } from './cluster-nodes.ts';
 import type { QueueCount, QueueWatch } from './queue-watch.ts';
@@ -210,7 +211,8 @@ const countOf = (asked: Asked): QueueCount | null => (typeof asked === 'string' 
 
 /** Of a queue whose leader does not answer a broker says that it is empty and has no consumer (RabbitMQ's rabbit_quorum_queue:stat). */
 function believed(asked: Asked, nodes: NodeView[]): Asked {
-  const brokers = nodes.filter(({ brokerReason }) => brokerReason === undefined).length;
+  const isUp = ({ brokerReason }: NodeView) => brokerReason === undefined || brokerReason === REASONS.blocked;
+  const brokers = nodes.filter(isUp).length;
   const hasLeader = nodes.length === 0 || brokers * 2 > nodes.length;
   const isNothing = typeof asked === 'object' && asked.messages === 0 && asked.consumers === 0;
   return isNothing && !hasLeader ? 'does not answer' : asked;

@@ -5,7 +5,7 @@ import { checkout } from '../../run/checkout.mjs';
 import { databases, isMigrated, migrate } from '../../run/servers/migrations.ts';
 import { connect, type PostgresAddress } from '../../run/servers/postgres/connection.ts';
 import { ensureDatabases } from '../../run/servers/postgres/databases.ts';
-import { besides, dropDatabases, mark, unmark } from '../../run/servers/postgres/remains.ts';
+import { besides, dropDatabases, mark, unmark, unmarked } from '../../run/servers/postgres/remains.ts';
 import { withTemporary } from '../../run/servers/temporary.ts';
 import type { Environment } from '../../run/stack/environment.ts';
 import { settleAll } from '../../run/stack/server-start.ts';
@@ -38,6 +38,7 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
   const all = databases.map(({ prefix }) => environment[`${prefix}_NAME`]!);
   const remains = all.flatMap((name) => Object.values(besides(name))); // of a restore that was interrupted
   requireRoomBesides(environment);
+  await requireNobodys(server, remains);
   const next = { ...environment };
   for (const { prefix } of databases) next[`${prefix}_NAME`] = besides(environment[`${prefix}_NAME`]!).next;
   const client = await connect(server);
@@ -64,6 +65,15 @@ export async function replaceDatabases(target: Target, backup: Backup, report: R
     await dropDatabases(client, remains).catch(() => {});
     await client.end().catch(() => {});
   }
+}
+
+/** A user may have given a database such a name. */
+async function requireNobodys(server: PostgresAddress, remains: string[]): Promise<void> {
+  const taken = await unmarked(server, remains);
+  if (taken.length > 0)
+    throw new Failure(
+      `${taken.join(' and ')} would be dropped, and no restore has left it there: rename it, or drop it with npm run sql, and run this again.`,
+    );
 }
 
 /** PostgreSQL cuts a name off behind its 63rd byte: what is dropped as `NAME_restored` would be the present database. */
@@ -103,7 +113,7 @@ async function fill(
 
 /** Applies those migrations and no others: the rows fit the tables as they were then. */
 async function migrateTo(app: string, migrations: string[], environment: Environment, home: string): Promise<void> {
-  const scratch = mkdtempSync(join(home, 'restore-'));
+  const scratch = mkdtempSync(join(home, 'former-tables-'));
   const folder = join(scratch, app);
   await withTemporary(scratch, async () => {
     for (const part of ['prisma', 'prisma.config.mts', 'package.json'])

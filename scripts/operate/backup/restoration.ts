@@ -11,7 +11,7 @@ import { type Backup, replaceDatabases } from './replacement.ts';
 
 /** Brings that stack to what the backup says, and starts all of it. `own`: the variables that the caller has set. */
 export async function restoreBackup(
-  { cluster, home }: OperatedStack,
+  { isCluster, home }: OperatedStack,
   own: Record<string, string | undefined>,
   backup: Backup,
   report: Report,
@@ -22,5 +22,5 @@ export async function restoreBackup(
     // Last: a restore that fails before the databases are exchanged leaves the broker as it was, too.
     await report.step('Definitions', () => broker.addDefinitions(definitions));
   };
-  await (cluster ? refillCluster(home, own, report, refill) : refillStack(home, own, report, refill));
+  await (isCluster ? refillCluster(home, own, report, refill) : refillStack(home, own, report, refill));
 }

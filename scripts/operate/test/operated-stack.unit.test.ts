@@ -12,7 +12,7 @@ const environment = { API_GATEWAY_LISTEN_HOST: '127.0.0.1,::1', API_GATEWAY_PORT
 describe('a stack that was never started', () => {
   test.each([
     ['npm start', singleStack(newHome())],
-    ['npm run cluster -- start', clusterStack(clusterOf(newHome()))],
+    ['npm run cluster -- start', clusterStack(newHome())],
   ])('names the command that starts it: %s', async (command, stack) => {
     await expect(stack.environment()).rejects.toThrow(new RegExp(`was never started: ${command} starts it\\.$`));
     expect(stack.starts).toBe(command);
@@ -23,7 +23,7 @@ describe('a stack that was never started', () => {
 test('a cluster of which nothing runs has the clients’ address, and its servers where the first node has them', async () => {
   const cluster = clusterOf(newHome());
   saveEnvironment(cluster.home, { environment, overrides: {} });
-  const stack = clusterStack(cluster);
+  const stack = clusterStack(cluster.home);
   expect(stack.gatewayUrl()).toBe('http://127.0.0.1:4999');
   const { address } = cluster.nodes[0]!;
   expect(await stack.environment()).toMatchObject({

@@ -18,11 +18,11 @@ export async function loseAll(home: string, port: number, report: Report): Promi
   const [before, after] = folders as [string, string];
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   return report.step('Backup, all nodes deleted, restore', async (detail) => {
-    await writeBackup(clusterStack(clusterOf(home)), before, SILENT);
+    await writeBackup(clusterStack(home), before, SILENT);
     await stopCluster(clusterOf(home), SILENT);
     await takeDisks(clusterOf(home).nodes);
     rmSync(home, { recursive: true });
-    const anew = clusterStack(clusterOf(home));
+    const anew = clusterStack(home);
     const manifest = await readBackup(before);
     await restoreBackup(anew, { ...process.env, API_GATEWAY_PORT: String(port - 1000) }, { folder: before, manifest }, SILENT);
     const { files } = await writeBackup(anew, after, SILENT);

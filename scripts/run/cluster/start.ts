@@ -125,8 +125,11 @@ async function spareWaiting(cluster: Cluster, others: Node[], rabbitmq: Rabbitmq
   const isAnyUp = async () => (await Promise.all(others.map(stateOf))).some((state) => state.rabbitmq);
   if (await waitFor(WAITS, isAnyUp)) return;
   const [first] = others;
-  await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'force_boot');
-  await restartApp(first!.folder, 'rabbitmq');
+  const isForced = await control(cluster, first!, rabbitmq, 'rabbitmqctl', 'force_boot').then(
+    () => true,
+    () => false, // it has just come up; or what is looked for next says what is wrong
+  );
+  if (isForced) await restartApp(first!.folder, 'rabbitmq');
 }
 
 async function requireUp<T>(problem: string, cluster: Cluster, check: () => Promise<T | undefined | false>): Promise<T> {

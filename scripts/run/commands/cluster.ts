@@ -23,7 +23,7 @@ import { databaseText } from '../../../api-gateway/page/words.js';
 import { alarmsAt, incompleteQueues } from '../cluster/brokers.ts';
 import { portFor } from '../cluster/clients-port.ts';
 import { clusterEnvironment } from '../cluster/environment.ts';
-import { type Cluster, clusterOf, NEVER_STARTED, nodeNamed, wasBegun } from '../cluster/layout.ts';
+import { type Cluster, clusterOf, NAMES, NEVER_STARTED, nodeNamed, wasBegun } from '../cluster/layout.ts';
 import { cut, cutsOf } from '../cluster/network.ts';
 import { freezeNode, killNode, processesOf } from '../cluster/processes.ts';
 import { alone } from '../cluster/refill.ts';
@@ -97,7 +97,9 @@ await runCommand(async () => {
   const home = localHome();
   requireOwner(home);
   const folder = join(home, 'cluster');
-  if (!['start', 'heal'].includes(action) && !wasBegun(folder)) {
+  // Whose folder was deleted may run all the same, and can be stopped.
+  const runs = [folder, ...NAMES.map((node) => join(folder, node))].some((one) => processesOf({ folder: one }).length > 0);
+  if (!['start', 'heal'].includes(action) && !wasBegun(folder) && !(action === 'stop' && runs)) {
     console.log(NEVER_STARTED);
     return action === 'stop' ? 0 : 1;
   }
@@ -184,7 +186,7 @@ interface BrokersSaid {
 /** What cannot be seen from outside. */
 async function brokersSay(cluster: Cluster, states: NodeState[]): Promise<BrokersSaid> {
   const node = cluster.nodes[states.findIndex(({ rabbitmq, etcd }) => rabbitmq && etcd)]; // a frozen one takes connections, too
-  if (!node) return { alarms: [] };
+  if (!node) return { alarms: [], copies: null };
   const rabbitmq = await findRabbitmq();
   const [alarms, queues] = await Promise.all([
     alarmsAt(cluster, node, rabbitmq).catch(() => []),

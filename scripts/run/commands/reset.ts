@@ -14,14 +14,14 @@ import { createReport } from '../terminal/report.ts';
 
 const STACK = {
   /** What it makes. Nothing else goes: a user may have put data aside here, a proof may be under way. */
-  made: /^(postgres|rabbitmq|pm2|(identity|environment|overrides)\.json|live-history-\d+\.jsonl(\.new)?|restore-\w{6})$/,
+  made: /^(postgres|rabbitmq|pm2|(identity|environment|overrides)\.json|live-history-\d+\.jsonl(\.new)?|former-tables-\w{6})$/,
   what: 'the local stack',
   stays: 'All else below it stays: backups, what was put aside, and the three nodes of npm run cluster.',
   again: 'npm run reset',
   unasked: 'npm run reset -- --yes',
 };
 const NODES = {
-  made: /^(node-[123]|pm2|network|haproxy\.cfg|(secrets|servers|identity|environment|overrides)\.json|restore-\w{6})$/,
+  made: /^(node-[123]|pm2|network|haproxy\.cfg|(secrets|servers|identity|environment|overrides)\.json|former-tables-\w{6})$/,
   what: 'all three nodes',
   stays: 'The stack of npm start stays, and backups.',
   again: 'npm run reset -- --cluster',

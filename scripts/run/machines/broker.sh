@@ -47,8 +47,8 @@ RestartSec=2
 UNIT
 install_packages rabbitmq-server
 [[ -d $home/mnesia/$self ]] || rm -f "$joined" # put aside, as what was damaged is
-cookie=$(setting ERLANG_COOKIE) # not in front of the pipe, where its failure would be none, and the good cookie gone
-printf %s "$cookie" | write_file "$home/.erlang.cookie" 400 && changed=true
+cookie=$(setting ERLANG_COOKIE) # not in a pipe, where a failure of either would be none, and the good cookie gone
+write_file "$home/.erlang.cookie" 400 < <(printf %s "$cookie") && changed=true
 chown rabbitmq:rabbitmq "$home/.erlang.cookie"
 
 if $changed; then touch "$outdated"; fi # a provisioning that ends before the restart leaves it to the next one

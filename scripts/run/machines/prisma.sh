@@ -13,7 +13,12 @@ cd "$next/$1"
 
 prisma() { CHECKPOINT_DISABLE=1 PRISMA_HIDE_UPDATE_MESSAGE=1 node "$next/node_modules/prisma/build/index.js" "$@"; }
 # Prisma writes its files all at once, and refuses a folder that has some of them: half a client is none.
-[[ -e app/generated/.complete ]] || { rm -rf app/generated && prisma generate && touch app/generated/.complete; }
+# What runs already has a whole one.
+if [[ ! -e app/generated/.complete && ! ($next == "$release" && -e app/generated/client.ts) ]]; then
+  rm -rf app/generated
+  prisma generate
+  touch app/generated/.complete
+fi
 
 # Again when the connection breaks, as it does when another PostgreSQL becomes the primary, and while another node has Prisma's lock.
 # What was applied stays applied.

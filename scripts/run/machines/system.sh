@@ -15,7 +15,11 @@ if ! apt-get check --quiet --quiet; then
   apt-get install --fix-broken --yes --quiet --quiet --option DPkg::Lock::Timeout=900 --option Dpkg::Options::=--force-confold \
     --option Acquire::Retries=5
 fi
-dpkg --configure -a --force-confold || fail 'dpkg cannot configure the packages above: mend them by hand, then provision again'
+is_whole() {
+  local broken
+  configure && broken=$(dpkg --audit) && printf '%s\n' "$broken" && [[ -z $broken ]]
+}
+wait_for 300 'the packages cannot be repaired, mend them by hand and provision again' is_whole
 
 install_packages ca-certificates curl rsync
 say "this is $(hostname), Debian $(cat /etc/debian_version), $(dpkg --print-architecture)"

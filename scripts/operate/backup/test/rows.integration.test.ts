@@ -140,6 +140,7 @@ test('one that meets a restore fails, and leaves nothing: it would have films of
   const backup = await backUp(pair);
   const { home, environment } = pair.target;
   const stack: OperatedStack = {
+    isCluster: false,
     home,
     title: 'the local stack',
     starts: 'npm start',
@@ -198,6 +199,11 @@ test('what a restore left that was interrupted, the next start drops; not what a
   await dropRemains(target.server, [films, orders]);
   expect(await leftOver(pair)).toEqual([[`${orders}_restored`]]);
   expect(await run('ORDERS_DB', 'SELECT count(*)::int FROM orders')).toEqual([[0]]);
+
+  await expect(replaceDatabases(target, await backUp(pair), report)).rejects.toThrow(
+    `${orders}_restored would be dropped, and no`,
+  );
+  expect(await leftOver(pair)).toEqual([[`${orders}_restored`]]);
 });
 
 test('rows that do not fit the manifest change nothing, and leave nothing over', async () => {

@@ -142,7 +142,7 @@ test('reset deletes what the stack has made, and neither what was put beside it 
   };
   const left = (names: string[]) => names.filter((name) => existsSync(join(copy, '.local', name, 'kept')));
   const beside = ['backups', 'mine', 'postgres.old', 'cluster.old', 'prove', 'cluster/node-2.old'];
-  const single = ['postgres', 'rabbitmq', 'pm2', 'restore-a1B2c3'];
+  const single = ['postgres', 'rabbitmq', 'pm2', 'former-tables-a1B2c3'];
   const cluster = ['cluster/node-1', 'cluster/pm2'];
   put([...beside, ...single, ...cluster]);
   const ofSingle = await run(['--yes'], {}, 'run/commands/reset');

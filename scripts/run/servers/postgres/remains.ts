@@ -13,6 +13,20 @@ export const mark = (client: pg.Client, name: string) =>
 export const unmark = (client: pg.Client, name: string) =>
   client.query(`COMMENT ON DATABASE ${client.escapeIdentifier(name)} IS NULL`);
 
+/** Those of them that are there, and that a user has made. */
+export async function unmarked(server: PostgresAddress, names: string[]): Promise<string[]> {
+  const client = await connect(server);
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_database WHERE datname = ANY($1) AND shobj_description(oid, 'pg_database') IS DISTINCT FROM $2`,
+      [names, MARK],
+    );
+    return rows.map(({ name }) => name);
+  } finally {
+    await client.end();
+  }
+}
+
 export async function dropDatabases(client: pg.Client, all: string[]): Promise<void> {
   for (const name of all) await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
 }
