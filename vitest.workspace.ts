@@ -11,6 +11,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
+          maxWorkers: 2, // as the integration tests: else one fewer than there are processors
           include: ['*/test/**/*.unit.test.ts', 'scripts/**/*.unit.test.ts'],
           testTimeout: 30_000, // property tests, on a busy machine
         },
