@@ -158,7 +158,7 @@ export class Publisher {
     const { all } = this.#links.counts;
     if (waiting.overdue || all === 1) return false;
     const inTime = number < all && deadline - performance.now() >= this.#options.publishTimeout / 2;
-    return (isNack(error) ? this.#giveUp(waiting) : true) && inTime;
+    return (!isNack(error) || this.#giveUp(waiting)) && inTime;
   }
 
   /**
